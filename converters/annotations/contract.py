@@ -1,0 +1,105 @@
+"""What passes between a layout and the module of an annotation block."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+
+from converters.files import Listing, Root
+from converters.imaging.pictures import Picture
+from converters.records import Entry, Exchange, Fault, Finding, Json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageName:
+    """An image as the listing knows it: its path and what its placeholders captured."""
+
+    path: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """What ``index`` is given.
+
+    Attributes:
+        source: Name of the manifest.
+        root: For reading tables.
+        listing: Names of all files.
+        images: Every image of the layout, sorted by path.
+    """
+
+    source: str
+    root: Root
+    listing: Listing
+    images: tuple[ImageName, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """What one annotation block has for each image.
+
+    Attributes:
+        entries: By path of the image.
+        columns: Further fields of an image from a table, for the subject and the split.
+        faults: Images that cannot be used, with why.
+        orphans: Annotations without an image: a key that names them, and what was found.
+            Each becomes a rejection ``image_missing``.
+    """
+
+    entries: Mapping[str, Entry]
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+    orphans: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What ``read`` is given: one image, and what this block has for it.
+
+    `spacing_mm` is known where the manifest or an earlier block gives it.
+    """
+
+    root: Root
+    path: str
+    fields: Mapping[str, str]
+    entry: Entry
+    picture: Picture
+    spacing_mm: tuple[float, float] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """What one block says of one image.
+
+    Attributes:
+        findings: What is there.
+        absent: Canonical terms that are surely not there.
+        exchanges: The source's own questions and answers.
+        spacing_mm: Row and column spacing, where the block gives it.
+        modality: Modality of this image, where it differs from the manifest's.
+        anatomy: Body parts of this image, where they differ from the manifest's.
+        view: View position, where the block gives it.
+        transforms: What was done to the annotation (a snap, a fill), for provenance.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    absent: tuple[str, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    spacing_mm: tuple[float, float] | None = None
+    modality: str | None = None
+    anatomy: tuple[str, ...] | None = None
+    view: str = ""
+    transforms: tuple[Mapping[str, Json], ...] = ()
+
+
+def absent_terms(
+    terms: Iterable[str], present: Iterable[str], *, is_known: bool
+) -> tuple[str, ...]:
+    """The block's terms that are not present, sorted, where absence `is_known`; else none."""
+    return tuple(sorted(set(terms) - set(present))) if is_known else ()
+
+
+def module_of(kind: str) -> ModuleType:
+    """The module that reads annotation blocks of a kind; only this one is imported."""
+    return import_module(f"converters.annotations.{kind}")

@@ -1,0 +1,208 @@
+"""2-D picture files: decoded once, checked, and passed through or rendered.
+
+A PNG or JPEG that a model can take as it is keeps its bytes. Anything else becomes a PNG, and
+each step is on record: an alpha channel dropped, a palette looked up, 16 bits mapped to 8.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from converters.errors import CaseError
+from converters.records import Json
+
+MAX_PIXELS = 200_000_000
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
+_ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4
+_PASS_THROUGH = {"PNG": ("L", "RGB"), "JPEG": ("L", "RGB")}
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, KeyError,
+           IndexError, TypeError, OverflowError, NotImplementedError, ZeroDivisionError)  # fmt: skip
+# Pillow's own limit only warns, and doubles; the size is checked here before decoding.
+Image.MAX_IMAGE_PIXELS = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """A decoded picture file.
+
+    Attributes:
+        data: The file's bytes.
+        format: Pillow's name of the file format.
+        image: Decoded pixels, in the file's own mode.
+        is_turned: The file asks viewers to turn or mirror it (EXIF orientation other than 1).
+    """
+
+    data: bytes
+    format: str
+    image: Image.Image
+    is_turned: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.image.size
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rendered:
+    """A picture as it goes into a shard.
+
+    Attributes:
+        data: Encoded bytes.
+        format: "png" or "jpeg".
+        transforms: What was done; empty where the file's bytes are untouched.
+        phash: Perceptual hash, see :func:`perceptual_hash`.
+    """
+
+    data: bytes
+    format: Literal["png", "jpeg"]
+    transforms: tuple[Mapping[str, Json], ...]
+    phash: str
+
+
+def decode_picture(data: bytes, name: str) -> Picture:
+    """Decode a picture file to its last byte.
+
+    Args:
+        data: The file.
+        name: For messages.
+
+    Raises:
+        CaseError: ``file_unreadable``, ``file_unsupported`` (several frames) or
+            ``file_too_large`` (more than 200 million pixels).
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except _BROKEN as error:
+        raise CaseError("file_unreadable", f"{name} is not a picture: {_short(error)}") from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise CaseError("file_too_large", f"{name} has {width}x{height} pixels of {MAX_PIXELS:,}")
+    try:
+        if getattr(image, "n_frames", 1) > 1:
+            raise CaseError("file_unsupported", f"{name} has several frames")
+        image.load()
+        is_turned = _asks_to_be_turned(image)
+    except (*_BROKEN, MemoryError) as error:
+        raise CaseError("file_unreadable", f"{name} is cut or broken: {_short(error)}") from error
+    return Picture(data=data, format=image.format or "", image=image, is_turned=is_turned)
+
+
+def _asks_to_be_turned(image: Image.Image) -> bool:
+    if image.format == "PNG" and "exif" not in image.info:
+        return False
+    return image.getexif().get(_ORIENTATION, 1) != 1
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:160].replace("\n", " ")
+
+
+def render_picture(picture: Picture, name: str) -> Rendered:
+    """Make the bytes that go into a shard.
+
+    Raises:
+        CaseError: ``image_blank``, ``file_unsupported`` (a mode that is not read), or
+            ``orientation_ambiguous`` where the file asks to be turned: whether its annotation
+            was made before or after turning cannot be known.
+    """
+    if picture.is_turned:
+        raise CaseError("orientation_ambiguous", f"{name} has an EXIF orientation other than 1")
+    if picture.image.mode in _PASS_THROUGH.get(picture.format, ()):
+        _require_contrast(picture.image, name)
+        kept: Literal["png", "jpeg"] = "png" if picture.format == "PNG" else "jpeg"
+        return Rendered(
+            data=picture.data, format=kept, transforms=(), phash=perceptual_hash(picture.image)
+        )
+    image, transforms = _to_eight_bits(picture, name)
+    _require_contrast(image, name)
+    return Rendered(
+        data=encode_png(image),
+        format="png",
+        transforms=(*transforms, {"step": "encode", "format": "png"}),
+        phash=perceptual_hash(image),
+    )
+
+
+def _to_eight_bits(
+    picture: Picture, name: str
+) -> tuple[Image.Image, tuple[Mapping[str, Json], ...]]:
+    image = picture.image
+    if image.mode in ("L", "RGB"):
+        return image, ()
+    if image.mode in ("RGBA", "LA"):
+        target = "RGB" if image.mode == "RGBA" else "L"
+        return image.convert(target), ({"step": "drop_alpha", "from": image.mode, "to": target},)
+    if image.mode in ("1", "P", "CMYK", "YCbCr", "PA"):
+        target = "L" if image.mode == "1" else "RGB"
+        return image.convert(target), ({"step": "convert", "from": image.mode, "to": target},)
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        return _map_grey(np.asarray(image).astype(np.float32), name)
+    raise CaseError("file_unsupported", f"{name} has pixel mode {image.mode}")
+
+
+def _map_grey(
+    values: npt.NDArray[np.float32], name: str
+) -> tuple[Image.Image, tuple[Mapping[str, Json], ...]]:
+    if not np.isfinite(values).all():
+        raise CaseError("file_unreadable", f"{name} holds values that are not finite")
+    low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
+    if high <= low:
+        low, high = float(values.min()), float(values.max())
+    step = {"step": "map_grey", "low": low, "high": high, "percentiles": [0.5, 99.5]}
+    return Image.fromarray(scale_to_grey(values, low=low, high=high)), (step,)
+
+
+def scale_to_grey(
+    values: npt.NDArray[np.floating], *, low: float, high: float
+) -> npt.NDArray[np.uint8]:
+    """Map `low` and below to 0, `high` and above to 255, linearly between. Any shape.
+
+    The order of values never changes: a larger value is never darker.
+    """
+    if high <= low:
+        return np.zeros(values.shape, dtype=np.uint8)
+    scaled = (values - np.float32(low)) * np.float32(255.0 / (high - low))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _require_contrast(image: Image.Image, name: str) -> None:
+    extrema = image.getextrema()
+    bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
+    if all(low == high for low, high in bands):  # type: ignore[misc]
+        raise CaseError("image_blank", f"{name} has a single colour")
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """Encode as PNG; the same pixels give the same bytes."""
+    out = io.BytesIO()
+    image.save(out, format="PNG", compress_level=3)
+    return out.getvalue()
+
+
+def _cosines() -> npt.NDArray[np.float32]:
+    index = np.arange(32)
+    return np.cos(np.pi / 32 * (index[None, :] + 0.5) * index[:8, None]).astype(np.float32)
+
+
+_DCT = _cosines()
+
+
+def perceptual_hash(image: Image.Image) -> str:
+    """64-bit DCT hash as 16 hexadecimal digits (Zauner 2010, "pHash").
+
+    Grey, 32x32 by box filter, the 8x8 lowest DCT-II frequencies, each against their median
+    (the constant term left out of the median).
+    """
+    grey = image.convert("L").resize((32, 32), Image.Resampling.BOX)
+    spectrum = _DCT @ np.asarray(grey, dtype=np.float32) @ _DCT.T
+    flat = spectrum.ravel()
+    bits = flat > np.median(flat[1:])
+    return np.packbits(bits).tobytes().hex()

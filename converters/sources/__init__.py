@@ -1,0 +1,1 @@
+"""Sources whose files fit no layout: one module each, with the reason in its docstring."""

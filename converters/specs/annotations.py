@@ -1,0 +1,285 @@
+"""Annotation blocks: what is said about the images, and how it is written down."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from converters.specs.base import Completeness, PathPattern, Strict, TableFile, TermName, Text
+
+Missing = Literal["reject", "unknown", "absent"]
+
+
+class AnnotationSpec(Strict):
+    """What every annotation block states.
+
+    Attributes:
+        completeness: What may be concluded from what is not annotated.
+        if_missing: What an image without this annotation means: it is rejected; nothing is
+            known of it; or none of the block's labels is there.
+    """
+
+    completeness: Completeness
+    if_missing: Missing = "reject"
+
+
+class FolderLabel(AnnotationSpec):
+    """A part of the path is the label of the whole image.
+
+    `field` is a placeholder of the image pattern. With `exclusive`, an image has just one
+    of the labels and the others are absent.
+    """
+
+    kind: Literal["folder_label"]
+    field: Text
+    labels: dict[str, TermName]
+    exclusive: bool
+
+
+class SingleColumn(Strict):
+    """One column holds one code, or several joined by `separator`."""
+
+    style: Literal["column"]
+    column: Text
+    separator: str | None = None
+    labels: dict[str, TermName]
+    ignore: list[str] = []
+    exclusive: bool
+
+
+class OneHotColumns(Strict):
+    """One column a label; the cell says whether it is there.
+
+    Cells in `unknown` (for example an empty cell, or -1) say nothing of the label.
+    """
+
+    style: Literal["one_hot"]
+    labels: dict[str, TermName]
+    present: list[str] = ["1", "1.0"]
+    absent: list[str] = ["0", "0.0"]
+    unknown: list[str] = []
+    exclusive: bool
+
+
+class Measurement(Strict):
+    """A column with a number that the source measured, said as an attribute of a label.
+
+    `unit` is the unit in the file; it is written beside the number as it is.
+    """
+
+    style: Literal["measurement"]
+    column: Text
+    label: TermName
+    quantity: Text
+    unit: Literal["mm", "cm", "mm2", "ml", "HU", "years", "score"]
+
+
+LabelColumns = Annotated[
+    SingleColumn | OneHotColumns | Measurement, Field(discriminator="style")
+]
+
+
+class LabelTable(AnnotationSpec):
+    """A table with one row an image; its columns say labels of the whole image.
+
+    `key` is a template over the row's columns, `match` one over the image's fields: the row
+    and the image belong together where both give the same string. `spacing` names the
+    columns of row and column spacing in millimetres, one name or two.
+    """
+
+    kind: Literal["label_table"]
+    table: TableFile
+    key: Text
+    match: Text
+    columns: Annotated[list[LabelColumns], Field(min_length=1)]
+    spacing: list[Text] | None = None
+    view: Text | None = None
+
+
+class Binary(Strict):
+    """Any value above `threshold` is the one label. JPEG masks need a threshold near 127.
+
+    With `outline`, the mask is the border of the region and is filled; what does not
+    close is rejected.
+    """
+
+    encoding: Literal["binary"]
+    label: TermName
+    threshold: Annotated[int, Field(ge=0, le=65534)] = 0
+    outline: bool = False
+
+
+class IndexCodes(Strict):
+    """A pixel's grey value is a code. `snap` moves stray values to the nearest code within it."""
+
+    encoding: Literal["index"]
+    labels: dict[int, TermName]
+    ignore: list[int]
+    snap: Annotated[int, Field(ge=0)] = 0
+
+
+class ColorCodes(Strict):
+    """A pixel's colour, as "#rrggbb", is a code. `snap` is the largest distance per channel."""
+
+    encoding: Literal["color"]
+    labels: dict[str, TermName]
+    ignore: list[str]
+    snap: Annotated[int, Field(ge=0)] = 0
+
+
+class FilePerClass(Strict):
+    """Each class has a binary mask file; `field` of the mask pattern says which."""
+
+    encoding: Literal["file_per_class"]
+    field: Text
+    labels: dict[str, TermName]
+    ignore: list[str] = []
+    threshold: Annotated[int, Field(ge=0, le=65534)] = 0
+
+
+class FilePerInstance(Strict):
+    """Each object has a binary mask file of its own."""
+
+    encoding: Literal["file_per_instance"]
+    label: TermName
+    threshold: Annotated[int, Field(ge=0, le=65534)] = 0
+
+
+class InstanceCodes(Strict):
+    """A pixel's value is the number of its object; 0 is background."""
+
+    encoding: Literal["instances"]
+    label: TermName
+
+
+MaskCodes = Annotated[
+    Binary | IndexCodes | ColorCodes | FilePerClass | FilePerInstance | InstanceCodes,
+    Field(discriminator="encoding"),
+]
+
+
+class Masks(AnnotationSpec):
+    """Mask pictures beside the images.
+
+    `files` is a pattern with placeholders of the image pattern. `objects` says what a
+    region is: `region` (one finding a label, whatever its parts) or `components` (each
+    connected component of at least `min_area_px` pixels is one object that can be counted).
+    """
+
+    kind: Literal["masks"]
+    files: PathPattern
+    codes: MaskCodes
+    objects: Literal["region", "components"] = "region"
+    min_area_px: Annotated[int, Field(ge=1)] = 1
+    fields: dict[Text, Text] | None = None  # joins: placeholder of `files` -> template over image
+
+
+class Voc(AnnotationSpec):
+    """Pascal VOC: one XML file an image, boxes counted from `first_pixel`, upper bound included
+    where `inclusive`."""
+
+    kind: Literal["voc"]
+    files: PathPattern
+    labels: dict[str, TermName]
+    ignore: list[str] = []
+    first_pixel: Literal[0, 1]
+    inclusive: bool
+
+
+class Coco(AnnotationSpec):
+    """COCO: one JSON file for many images; boxes as x, y, width, height."""
+
+    kind: Literal["coco"]
+    files: list[PathPattern]
+    match: Text
+    labels: dict[str, TermName]
+    ignore: list[str] = []
+
+
+class BoxTable(AnnotationSpec):
+    """A table with one row a box.
+
+    `box` names four columns; `notation` says what they hold. `frame` is the image size
+    (width, height) that the boxes belong to; another size is rejected, or the boxes are
+    scaled where `rescale` says so. A row whose box cells are all empty says that the image has none.
+    """
+
+    kind: Literal["box_table"]
+    table: TableFile
+    key: Text
+    match: Text
+    box: Annotated[list[Text], Field(min_length=4, max_length=4)]
+    notation: Literal["xyxy", "xywh", "cxcywh", "relative_cxcywh", "relative_xyxy"]
+    label_column: Text | None
+    labels: dict[str, TermName]
+    ignore: list[str] = []
+    frame: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
+    rescale: bool = False
+
+
+class Questions(AnnotationSpec):
+    """Questions and answers in JSON files: lists of objects.
+
+    Attributes:
+        files: Pattern; a placeholder in it (for example the split) becomes a field.
+        image: Template over the object's values, equal to `match` over the image's fields.
+        question, answer: Names of the object's values.
+        topic: Name of the value that says what is asked for, or None.
+        modality: Name of the value that says the modality, and what its codes mean.
+        anatomy: The same for the body part.
+    """
+
+    kind: Literal["questions"]
+    files: PathPattern
+    image: Text
+    match: Text
+    question: Text
+    answer: Text
+    topic: Text | None
+    modality_key: Text | None = None
+    modalities: dict[str, str] = {}
+    anatomy_key: Text | None = None
+    anatomies: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _codes_named(self) -> "Questions":
+        if bool(self.modality_key) != bool(self.modalities):
+            raise ValueError("modality_key and modalities belong together")
+        if bool(self.anatomy_key) != bool(self.anatomies):
+            raise ValueError("anatomy_key and anatomies belong together")
+        return self
+
+
+class LabelMap(AnnotationSpec):
+    """An integer-coded volume on the grid of the image volume.
+
+    `names_file` is a text file of "code name ..." lines that must agree with `labels`, where
+    the source ships one.
+    """
+
+    kind: Literal["label_map"]
+    files: PathPattern
+    labels: dict[int, TermName]
+    ignore: list[int]
+    names: dict[int, str] | None = None
+    names_file: PathPattern | None = None
+
+
+class StructureFiles(AnnotationSpec):
+    """One binary volume a structure; placeholder `field` of the pattern says which.
+
+    An empty mask says that the structure is not in the volume.
+    """
+
+    kind: Literal["structure_files"]
+    files: PathPattern
+    field: Text
+    labels: dict[str, TermName]
+    ignore: list[str] = []
+    threshold: Annotated[float, Field(ge=0)] = 0.5
+
+
+PictureAnnotation = Annotated[
+    FolderLabel | LabelTable | Masks | Voc | Coco | BoxTable | Questions,
+    Field(discriminator="kind"),
+]
+VolumeAnnotation = Annotated[LabelMap | StructureFiles, Field(discriminator="kind")]

@@ -1,0 +1,97 @@
+"""Parts shared by every block of a manifest."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from converters.pattern import check_pattern
+from converters.vocabulary import terms, words
+
+
+class Strict(BaseModel):
+    """A model that refuses unknown keys and never turns one type into another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _one_of(section: str) -> AfterValidator:
+    def check(value: str) -> str:
+        allowed = words(section)
+        if value not in allowed:
+            known = ", ".join(sorted(allowed))
+            raise ValueError(f"{value!r} is not in [{section}] of vocabulary.toml: {known}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _check_term(value: str) -> str:
+    if value not in terms():
+        raise ValueError(f"{value!r} is not a term of terms.csv; add a row for it")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+TermName = Annotated[str, AfterValidator(_check_term)]
+PathPattern = Annotated[str, AfterValidator(check_pattern)]
+ModalityCode = Annotated[str, _one_of("modality")]
+Department = Annotated[str, _one_of("department")]
+Anatomy = Annotated[str, _one_of("anatomy")]
+Task = Annotated[str, _one_of("task")]
+Access = Annotated[str, _one_of("access")]
+EvidenceLevel = Annotated[str, _one_of("evidence")]
+Completeness = Literal["complete", "presence", "partial"]
+SplitName = Literal["train", "validation", "test"]
+
+
+class SplitByField(Strict):
+    """The official split stands in a part of the path or in a column of a table."""
+
+    by: Literal["field"]
+    field: Text
+    names: dict[str, SplitName]
+
+
+class SplitByLists(Strict):
+    """The official split stands in text files that list names, one a line.
+
+    `match` is a template over the fields of the image, for example "{name}.png". Where none
+    of the files is there, the build stops, or (`digest`) goes on with a split of its own and
+    says so.
+    """
+
+    by: Literal["lists"]
+    match: Text
+    files: dict[SplitName, list[PathPattern]]
+    if_absent: Literal["stop", "digest"]
+
+
+class SplitByDigest(Strict):
+    """The source has no usable split: 90/5/5 by a keyed digest of the subject."""
+
+    by: Literal["digest"]
+
+
+SplitRule = Annotated[SplitByField | SplitByLists | SplitByDigest, Field(discriminator="by")]
+
+
+class Spacing(Strict):
+    """Pixel spacing that the source states for all its images."""
+
+    row_mm: Annotated[float, Field(gt=0)]
+    column_mm: Annotated[float, Field(gt=0)]
+
+
+class TableFile(Strict):
+    """A table on disk: csv, tsv or xlsx, told by its suffix.
+
+    `header` names the columns where the file's own header is missing or broken;
+    `skip_rows` rows are then passed over first. `sheet` is for xlsx.
+    """
+
+    path: PathPattern
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: Literal["utf-8", "utf-8-sig", "latin-1", "cp1252", "gb18030"] = "utf-8-sig"
+    skip_rows: Annotated[int, Field(ge=0)] = 0
+    header: list[Text] | None = None
+    sheet: str | None = None

@@ -1,0 +1,53 @@
+"""Shared by all tests: the network is refused, and each source is a case."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from converters.manifest import LoadedManifest, list_sources, load_manifest
+from tests.fakes import Twin, build_twin
+
+REAL = Path(__file__).resolve().parent.parent.parent / "shared" / "real"
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        local = self.family == socket.AF_UNIX or (
+            isinstance(address, tuple) and str(address[0]).startswith(("127.", "::1", "localhost"))
+        )
+        if not local:
+            raise RuntimeError(f"a test reached for the network: {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(params=list_sources())
+def source(request: pytest.FixtureRequest) -> str:
+    """The name of each source in turn."""
+    return request.param
+
+
+@pytest.fixture
+def loaded(source: str) -> LoadedManifest:
+    """The manifest of each source in turn."""
+    return load_manifest(source)
+
+
+@pytest.fixture
+def twin(loaded: LoadedManifest, tmp_path: Path) -> Twin:
+    """A generated twin of each source in turn."""
+    return build_twin(loaded.manifest, tmp_path / "root")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of small real datasets, or a skip where it is absent."""
+    if not REAL.is_dir():
+        pytest.skip("needs the small real datasets, which are not part of this repository")
+    return REAL

@@ -1,0 +1,80 @@
+"""Twins of 2-D pictures: a smooth scene with a bright disc, other in every image."""
+
+import io
+from importlib import import_module
+
+import numpy as np
+from PIL import Image
+
+from tests.fakes import Twin, TwinImage
+from tests.fakes.paths import path_for
+
+FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF"}
+
+
+def write(twin: Twin, count: int) -> None:
+    """Write the images; placeholders that a block or the split owns take its values in turn."""
+    layout = twin.manifest.layout
+    owned = _owned(layout)
+    for number in range(count):
+        fields = {name: values[number % len(values)] for name, values in owned.items()}
+        path, fields = path_for(layout.images, fields, number)
+        width, height = size_for(layout, number)
+        image = TwinImage(
+            path=path, fields={"path": path, **fields}, number=number, width=width, height=height
+        )
+        twin.write(path, picture(path, width, height, number))
+        twin.images.append(image)
+    assert len({image.path for image in twin.images}) == count, "paths of a twin must differ"
+    _write_lists(twin)
+
+
+def _owned(layout) -> dict[str, list[str]]:
+    """Placeholders whose values the manifest lists; lengths are made coprime by the caller."""
+    owned = {}
+    for spec in layout.annotations:
+        fields_of = getattr(import_module(f"tests.fakes.{spec.kind}"), "owned_fields", None)
+        owned.update(fields_of(spec) if fields_of else {})
+    if layout.split.by == "field":
+        names = list(layout.split.names)
+        others = [len(values) for values in owned.values()]
+        # Repeat each name as often as the longest list, so that all pairs occur.
+        owned[layout.split.field] = [n for n in names for _ in range(max(others, default=1))]
+    return owned
+
+
+def size_for(layout, number: int) -> tuple[int, int]:
+    """Width and height of an image: the frame of a box table, or small and not square."""
+    for spec in layout.annotations:
+        frame = getattr(spec, "frame", None)
+        if frame:
+            return frame[0], frame[1]
+    return 64 + 8 * (number % 3), 48 + 4 * (number % 2)
+
+
+def picture(path: str, width: int, height: int, number: int) -> bytes:
+    """An encoded picture in the format of the path's suffix."""
+    y, x = np.mgrid[0:height, 0:width]
+    grey = (40 + 2 * x + y + 7 * number) % 160
+    disc = (x - width * (0.3 + 0.03 * (number % 10))) ** 2 + (y - height / 2) ** 2 < (height / 5) ** 2
+    grey = np.where(disc, 220 - number % 30, grey).astype(np.uint8)
+    image = Image.fromarray(np.stack([grey, grey // 2 + 20, grey // 3 + 40], axis=-1))
+    out = io.BytesIO()
+    image.save(out, format=FORMATS[path.rsplit(".", 1)[-1].lower()])
+    return out.getvalue()
+
+
+def _write_lists(twin: Twin) -> None:
+    rule = twin.manifest.layout.split
+    if rule.by != "lists":
+        return
+    from converters.pattern import fill
+
+    splits = list(rule.files)
+    names: dict[str, list[str]] = {split: [] for split in splits}
+    for image in twin.images:
+        split = splits[image.number % len(splits)]
+        names[split].append(fill(rule.match, image.fields))
+    for split, patterns in rule.files.items():
+        path, _ = path_for(patterns[0], {}, 0)
+        twin.write(path, "".join(f"{name}\n" for name in names[split]))
