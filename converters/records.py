@@ -89,11 +89,14 @@ class Entry:
         files: Annotation files of this image alone, relative to the root.
         table: A table or list shared by many images that `values` came from, or "".
         values: The rows or objects of that table that belong to this image.
+        labels: The codes it says, where they are known without opening files; by them, two
+            cases with the same image are compared.
     """
 
     files: tuple[str, ...] = ()
     table: str = ""
     values: Json = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,7 +23,11 @@ def index(spec: FolderLabel, block: Block) -> Index:
                 f"{image.path}: {spec.field} {code!r} is not in the label map",
                 f"add it to the manifest, or mend the folder; known: {known}",
             )
-    return Index(entries={image.path: Entry() for image in block.images})
+    return Index(
+        entries={
+            image.path: Entry(labels=(image.fields[spec.field],)) for image in block.images
+        }
+    )
 
 
 def read(spec: FolderLabel, question: Question) -> Said:

@@ -1,0 +1,1 @@
+"""Records in, shards out: samples to prompts to texts to checks to parquet."""

@@ -1,0 +1,224 @@
+"""One partition, end to end, in plain Python: cases in, one shard out.
+
+What it makes depends on the job alone: no clock, no random numbers, no other partition.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from converters.errors import GmaiError, SourceError
+from converters.files import Root
+from converters.manifest import LoadedManifest, load_manifest
+from converters.records import Case, Json, Rejection, Sample
+from converters.select import Converter, converter_for
+from pipeline.digests import canonical, digest_file
+from pipeline.pairs import Pair
+from pipeline.plan import Partition
+from pipeline.rows import pair_columns, sample_columns
+from pipeline.shards import ShardWriter, shard_notes
+from pipeline.write_text import TextSettings, pairs_of
+
+NOTES_KEY = "gmai.partition"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """Everything that making a partition needs.
+
+    Attributes:
+        partition: What is made.
+        root: Where the files are.
+        digests: Digests of the files of its cases, by relative path.
+        stamps: Size and time of change of the same files when they were digested.
+        manifest_digest: The manifest that the plan was made with.
+        text: What is written about each sample.
+        out: The out folder.
+    """
+
+    partition: Partition
+    root: Root
+    digests: Mapping[str, str]
+    stamps: Mapping[str, tuple[int, int]]
+    manifest_digest: str
+    text: TextSettings
+    out: Path
+
+    @property
+    def path(self) -> Path:
+        """Where the shard goes."""
+        return self.out / self.partition.path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """What became of a partition, as its shard says.
+
+    Attributes:
+        path: The shard, relative to the out folder.
+        cases: How many cases it covers.
+        samples: How many images it holds.
+        subjects: How many subjects the images are of.
+        pairs: How many pairs, by format.
+        findings: How many findings, by canonical term.
+        rejections: What was left out.
+        size_bytes: Size of the shard.
+        digest: SHA-256 of the shard.
+    """
+
+    path: str
+    cases: int
+    samples: int
+    subjects: int
+    pairs: Mapping[str, int]
+    findings: Mapping[str, int]
+    rejections: tuple[Rejection, ...]
+    size_bytes: int
+    digest: str
+
+
+@dataclass(kw_only=True)
+class _Tally:
+    samples: int = 0
+    subjects: set[str]
+    pairs: Counter[str]
+    findings: Counter[str]
+    rejections: list[Rejection]
+
+
+@lru_cache(maxsize=64)
+def _converter(source: str) -> tuple[LoadedManifest, Converter]:
+    loaded = load_manifest(source)
+    return loaded, converter_for(loaded.manifest)
+
+
+def make_partition(job: Job, on_case: Callable[[], None] = lambda: None) -> Made:
+    """Convert the cases of a partition, write their texts, and commit the shard.
+
+    Args:
+        job: What to make.
+        on_case: Called after each case.
+
+    Raises:
+        SourceError: A file changed since the plan was made, or cannot be read.
+        OSError: The shard cannot be written.
+    """
+    loaded, converter = _converter(job.partition.source)
+    if loaded.digest != job.manifest_digest:
+        raise SourceError(
+            job.partition.source, "the manifest changed while the build ran", "run it again"
+        )
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    tally = _Tally(subjects=set(), pairs=Counter(), findings=Counter(), rejections=[])
+    with ShardWriter(job.path) as writer:
+        for case in job.partition.cases:
+            _write_case(writer, job, loaded, converter, case, tally)
+            _require_unchanged(job, case)
+            on_case()
+        notes = _notes(job, tally)
+        writer.commit({NOTES_KEY: canonical(notes)})
+    return _made(job, notes)
+
+
+def _write_case(
+    writer: ShardWriter,
+    job: Job,
+    loaded: LoadedManifest,
+    converter: Converter,
+    case: Case,
+    tally: _Tally,
+) -> None:
+    for outcome in converter.convert(job.root, case):
+        if isinstance(outcome, Rejection):
+            tally.rejections.append(outcome)
+            continue
+        pairs = list(_checked_pairs(outcome, loaded, job.text, case, tally))
+        if not pairs:
+            continue
+        shared = sample_columns(outcome, case, loaded, converter.name, job.digests)
+        rows = [{**shared, **pair_columns(pair)} for pair in pairs]
+        writer.write_image(outcome.image, shared["image_digest"], rows)
+        tally.samples += 1
+        tally.subjects.add(case.subject_id)
+        tally.pairs.update(pair.format for pair in pairs)
+        tally.findings.update(finding.label for finding in outcome.findings)
+
+
+def _checked_pairs(
+    sample: Sample, loaded: LoadedManifest, text: TextSettings, case: Case, tally: _Tally
+) -> Iterator[Pair]:
+    made = pairs_of(sample, loaded.manifest, text)
+    for pair in made:
+        if isinstance(pair, Pair):
+            yield pair
+        else:
+            tally.rejections.append(
+                _rejection(case, sample, "text_unchecked", f"{pair.format}: {pair.message}")
+            )
+    if not made:
+        tally.rejections.append(
+            _rejection(case, sample, "no_format", f"formats asked for: {', '.join(text.formats)}")
+        )
+
+
+def _require_unchanged(job: Job, case: Case) -> None:
+    """Raise SourceError where a file of the case is not the one that was digested."""
+    for file in case.files:
+        stamp = job.stamps.get(file)
+        if stamp is None:
+            continue
+        status = job.root.path(file).stat()
+        if stamp != (status.st_size, status.st_mtime_ns):
+            raise SourceError(
+                case.source, f"{file} changed while the build ran", "run the same command again"
+            )
+
+
+def _rejection(case: Case, sample: Sample, reason: str, message: str) -> Rejection:
+    return Rejection(
+        source=case.source,
+        case_key=case.key,
+        reason=reason,
+        message=message,
+        sample_id=sample.sample_id,
+    )
+
+
+def _notes(job: Job, tally: _Tally) -> dict[str, Json]:
+    return {
+        "digest": job.partition.digest,
+        "cases": len(job.partition.cases),
+        "samples": tally.samples,
+        "subjects": len(tally.subjects),
+        "pairs": dict(sorted(tally.pairs.items())),
+        "findings": dict(sorted(tally.findings.items())),
+        "rejections": [asdict(rejection) for rejection in tally.rejections],
+    }
+
+
+def _made(job: Job, notes: Mapping[str, Json]) -> Made:
+    content = {key: value for key, value in notes.items() if key not in ("digest", "rejections")}
+    return Made(
+        path=job.partition.path,
+        rejections=tuple(Rejection(**row) for row in notes["rejections"]),  # type: ignore[union-attr, arg-type]
+        size_bytes=job.path.stat().st_size,
+        digest=digest_file(job.path),
+        **content,  # type: ignore[arg-type]
+    )
+
+
+def already_made(job: Job) -> Made | None:
+    """What an earlier run made of this partition, or None where its shard is not there.
+
+    Raises:
+        GmaiError: A file of that name is there and is not the shard.
+    """
+    if not job.path.is_file():
+        return None
+    notes = json.loads(shard_notes(job.path).get(NOTES_KEY, "{}"))
+    if notes.get("digest") != job.partition.digest:
+        raise GmaiError(str(job.path), "is not a shard of this build", "move it away")
+    return _made(job, notes)

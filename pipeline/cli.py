@@ -1,0 +1,74 @@
+"""gmai-build: annotated medical images into image-text pairs in parquet shards."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.command_line import names, positive, run_command
+
+FORMATS = (
+    "caption", "region_caption", "single_choice", "judgement", "detection", "own_question",
+)  # fmt: skip
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of gmai-build."""
+    out = argparse.ArgumentParser(
+        prog="gmai-build",
+        description="Turn annotated medical imaging datasets into image-text pairs in parquet shards.",
+        epilog="A build that was stopped goes on when the same command is run again.",
+    )
+    out.add_argument("--source", action="append", required=True, metavar="NAME",
+                     help="source to build, see gmai-sources list; may be repeated")  # fmt: skip
+    out.add_argument("--root", type=Path, metavar="DIR",
+                     help="folder with the downloaded files; with several sources, the folder "
+                     "that holds one folder a source (default: $GMAI_DATA/NAME, or the installed "
+                     "package that carries the files)")  # fmt: skip
+    out.add_argument("--out", type=Path, required=True, metavar="DIR",
+                     help="folder for the shards")  # fmt: skip
+    out.add_argument("--captioner", choices=["template"], default="template",
+                     help="who writes the text (default: %(default)s, which needs no model)")  # fmt: skip
+    out.add_argument("--formats", type=names(FORMATS), default=FORMATS, metavar="A,B",
+                     help=f"kinds of text, of: {', '.join(FORMATS)} (default: all)")  # fmt: skip
+    out.add_argument("--languages", type=names(("en",)), default=("en",), metavar="A,B",
+                     help="languages, of: en (default: en)")  # fmt: skip
+    out.add_argument("--workers", type=positive, metavar="N",
+                     help="processes (default: one a processor)")  # fmt: skip
+    out.add_argument("--limit", type=positive, metavar="N",
+                     help="take the first N cases of each source only")  # fmt: skip
+    out.add_argument("--images", choices=["embed"], default="embed",
+                     help="where the images go (default: %(default)s, into the shards)")  # fmt: skip
+    out.add_argument("--partition-cases", type=positive, metavar="N",
+                     help="cases a shard (default: 512 pictures or 32 volumes)")  # fmt: skip
+    out.add_argument("--dry-run", action="store_true",
+                     help="say what would be made, without reading pixels")  # fmt: skip
+    return out
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run gmai-build; the exit code is 0, 1 (our fault), 2 (the user's) or 130 (Ctrl-C)."""
+    arguments = parser().parse_args(argv)
+    return run_command("gmai-build", lambda: _build(arguments))
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from pipeline.run import BuildSettings, run_build  # noqa: PLC0415 - keeps --help light
+
+    settings = BuildSettings(
+        sources=tuple(dict.fromkeys(arguments.source)),
+        root=arguments.root,
+        out=arguments.out,
+        formats=arguments.formats,
+        languages=arguments.languages,
+        workers=arguments.workers,
+        limit=arguments.limit,
+        partition_cases=arguments.partition_cases,
+        is_dry_run=arguments.dry_run,
+    )
+    return run_build(settings, os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Rows of a shard: a pair, its image, and where both came from."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from converters.manifest import LoadedManifest
+from converters.records import Box, Case, Entry, Finding, Json, Sample
+from pipeline.digests import canonical, digest_bytes, digest_json
+from pipeline.pairs import Pair
+from pipeline.version import BUILD_VERSION
+
+
+def annotation_digest(case: Case, digests: Mapping[str, str]) -> str:
+    """Digest of the annotation of a case.
+
+    The file's own SHA-256 where one file is all there is; else that of the canonical JSON of
+    the digests of the files and the rows of the tables, in the manifest's order.
+    """
+    entries = [entry for entry in case.entries if entry]
+    files = [file for entry in entries for file in entry.files]
+    if len(files) == 1 and all(entry.values is None for entry in entries):
+        return digests[files[0]]
+    said: list[Json] = [_entry_identity(entry, digests) for entry in entries]
+    return digest_json(said)
+
+
+def _entry_identity(entry: Entry, digests: Mapping[str, str]) -> Json:
+    labels: list[Json] = list(entry.labels or ())
+    files: list[Json] = [[file, digests.get(file)] for file in entry.files]
+    return [files, entry.table, entry.values, labels]
+
+
+def sample_columns(
+    sample: Sample,
+    case: Case,
+    loaded: LoadedManifest,
+    converter: str,
+    digests: Mapping[str, str],
+) -> dict[str, Any]:
+    """The columns that all pairs of a sample share; `image` holds the path only."""
+    manifest = loaded.manifest
+    return {
+        "sample_id": sample.sample_id,
+        "image": f"{sample.sample_id}.{sample.image_format}",
+        "split": case.split,
+        "modality": sample.modality,
+        "department": manifest.department,
+        "anatomy": list(sample.anatomy),
+        "task": list(manifest.tasks),
+        "width": sample.width,
+        "height": sample.height,
+        "findings": findings_json(sample),
+        "source": manifest.name,
+        "license": manifest.license,
+        "subject_id": case.subject_id,
+        "source_path": sample.source_path,
+        "source_index": sample.source_index,
+        "source_digest": digests[sample.source_path],
+        "annotation_path": sample.annotation_path,
+        "annotation_digest": annotation_digest(case, digests),
+        "manifest_digest": loaded.digest,
+        "converter": converter,
+        "transforms": canonical([dict(step) for step in sample.transforms]),
+        "deid": [],
+        "image_digest": digest_bytes(sample.image),
+        "image_phash": sample.phash,
+        "build_version": BUILD_VERSION,
+    }
+
+
+def findings_json(sample: Sample) -> str:
+    """All that is known of an image, as canonical JSON; what is None is left out."""
+    known: dict[str, Json] = {
+        "present": [_finding(finding) for finding in sample.findings],
+        "absent": list(sample.absent),
+    }
+    if sample.view:
+        known["view"] = sample.view
+    if sample.sequence:
+        known["sequence"] = sample.sequence
+    if sample.spacing_mm:
+        known["spacing_mm"] = [round(value, 6) for value in sample.spacing_mm]
+    return canonical(known)
+
+
+def _finding(finding: Finding) -> Json:
+    fields: dict[str, Json] = {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in asdict(finding).items()
+        if value is not None and name not in ("box", "attributes")
+    }
+    if finding.box:
+        fields["box"] = _numbers(finding.box)
+    if finding.attributes:
+        fields["attributes"] = dict(finding.attributes)
+    return fields
+
+
+def _numbers(box: Box) -> Json:
+    return [round(v, 4) for v in (box.x_min, box.y_min, box.x_max, box.y_max)]
+
+
+def pair_columns(pair: Pair) -> dict[str, Any]:
+    """The columns of one pair."""
+    return {
+        "pair_id": pair.pair_id,
+        "messages": [asdict(message) for message in pair.messages],
+        "format": pair.format,
+        "language": pair.language,
+        "labels": list(pair.labels),
+        "boxes": [{"label": label, **asdict(box)} for label, box in pair.boxes],
+        "template": pair.template,
+        "template_digest": pair.template_digest,
+        "captioner": pair.captioner,
+        "captioner_revision": pair.captioner_revision,
+        "captioner_settings": pair.captioner_settings,
+        "request_key": pair.request_key,
+        "prompt": pair.prompt,
+        "prompt_digest": pair.prompt_digest,
+        "attempts": pair.attempts,
+        "checks": list(pair.checks),
+    }
