@@ -1,0 +1,65 @@
+"""Splits: by subject, stable, and never leaking."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from converters.records import Case, Split
+from converters.splits import assign_splits, digest_split
+
+SPLITS: Sequence[Split | None] = ("train", "validation", "test", None)
+
+
+def case(key: str, subject: str, split: Split | None = None) -> Case:
+    """A case without files."""
+    return Case(source="toy", key=key, subject_id=subject, split=split, image=key)
+
+
+cases = st.lists(
+    st.builds(case, st.uuids().map(str), st.sampled_from("abcde"), st.sampled_from(SPLITS)),
+    max_size=30,
+    unique_by=lambda c: c.key,
+)
+
+
+@given(found=cases)
+def test_no_subject_stands_in_two_splits(found: list[Case]) -> None:
+    splits: dict[str, set[str | None]] = {}
+    for one in assign_splits(found):
+        if one.fault is None:
+            splits.setdefault(one.subject_id, set()).add(one.split)
+    assert all(len(names) == 1 for names in splits.values())
+
+
+@given(found=cases)
+def test_test_cases_are_never_given_up(found: list[Case]) -> None:
+    kept = {one.key for one in assign_splits(found) if one.fault is None}
+    assert {one.key for one in found if one.split == "test"} <= kept
+
+
+@given(found=cases)
+def test_nothing_is_lost(found: list[Case]) -> None:
+    assert [one.key for one in assign_splits(found)] == [one.key for one in found]
+
+
+@given(subjects=st.lists(st.text(min_size=1), unique=True, max_size=20), other=st.text(min_size=1))
+def test_a_digest_split_does_not_depend_on_other_subjects(subjects: list[str], other: str) -> None:
+    alone = assign_splits([case("k", other)])[0].split
+    among = assign_splits([*(case(s, s) for s in subjects if s != other), case("k", other)])[
+        -1
+    ].split
+    assert alone == among
+
+
+def test_digest_split_is_90_5_5() -> None:
+    count = Counter(digest_split("toy", f"subject {n}") for n in range(20_000))
+    assert abs(count["train"] / 20_000 - 0.90) < 0.01
+    assert abs(count["validation"] / 20_000 - 0.05) < 0.01
+
+
+def test_digest_split_is_frozen() -> None:
+    """A change here would move subjects between the splits of every build ever made."""
+    found = [digest_split("toy", f"s{n}") for n in (15, 16, 26, 30)]
+    assert found == ["train", "validation", "validation", "test"]
