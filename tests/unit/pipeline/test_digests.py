@@ -1,0 +1,74 @@
+"""Digests of files: kept while a file stays, taken again when it changes."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from converters.files import Root
+from pipeline import digests
+from pipeline.digests import FileDigests, canonical
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    """A root with three small files."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    for name in "abc":
+        (folder / name).write_text(name)
+    return Root(source="toy", folder=folder)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are read from now on."""
+    read: list[str] = []
+    real = digests.digest_file
+
+    def digest_file(path: Path) -> str:
+        read.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(digests, "digest_file", digest_file)
+    return read
+
+
+def test_it_is_the_sha256_of_the_file(root: Root, tmp_path: Path) -> None:
+    found = FileDigests(kept_in=tmp_path / "kept").of(root, ["a"])
+    assert found == {"a": "sha256:" + hashlib.sha256(b"a").hexdigest()}
+
+
+def test_an_unchanged_file_is_not_read_again(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = FileDigests(kept_in=tmp_path / "kept")
+    before = first.of(root, list("abc"))
+    first.save()
+    read = counted(monkeypatch)
+    assert FileDigests(kept_in=tmp_path / "kept").of(root, list("abc")) == before
+    assert read == []
+
+
+def test_only_a_changed_file_is_read_again(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = FileDigests(kept_in=tmp_path / "kept")
+    first.of(root, list("abc"))
+    first.save()
+    (root.folder / "b").write_text("other")
+    read = counted(monkeypatch)
+    FileDigests(kept_in=tmp_path / "kept").of(root, list("abc"))
+    assert read == ["b"]
+
+
+def test_a_broken_cache_is_an_empty_one(root: Root, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(b"not parquet")
+    assert len(FileDigests(kept_in=tmp_path / "kept").of(root, list("abc"))) == 3
+
+
+def test_a_file_that_is_not_there_is_left_out(root: Root, tmp_path: Path) -> None:
+    assert FileDigests(kept_in=tmp_path / "kept").of(root, ["gone"]) == {}
+
+
+def test_canonical_json_does_not_depend_on_order() -> None:
+    assert canonical({"b": 1, "a": [1, 2]}) == canonical({"a": [1, 2], "b": 1})
