@@ -1,26 +1,16 @@
 """2-D pictures: one file, one case, one sample."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from converters.annotations.contract import (
-    Block,
-    ImageName,
-    Index,
-    Question,
-    Said,
-    absent_terms,
-    module_of,
-)
-from converters.errors import CaseError, SourceError
+from converters.annotations.contract import Question, Said, absent_terms, module_of
+from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.pictures import Picture, decode_picture, render_picture
+from converters.layouts.listing import annotation_path, list_cases
 from converters.manifest import Manifest
-from converters.pattern import fill, match_paths
-from converters.records import Case, Entry, Fault, Outcome, Sample
+from converters.records import Case, Entry, Outcome, Sample
 from converters.specs.annotations import PictureAnnotation
 from converters.specs.layouts import Images
-from converters.splits import OfficialSplit
 
 VERSION = 1
 
@@ -31,76 +21,7 @@ def cases(manifest: Manifest, layout: Images, root: Root) -> list[Case]:
     Raises:
         SourceError: No image matches, or a table or label is not what the manifest says.
     """
-    listing = root.listing()
-    images = tuple(
-        ImageName(path=path, fields={"path": path, **fields})
-        for path, fields in match_paths(layout.images, listing.paths)
-    )
-    if not images:
-        raise SourceError(manifest.name, f"no file matches {layout.images!r}", "check --root")
-    block = Block(source=manifest.name, root=root, listing=listing, images=images)
-    indices = [module_of(spec.kind).index(spec, block) for spec in layout.annotations]
-    split = OfficialSplit(layout.split, root, listing.paths)
-    found = [_case(manifest, layout, image, indices, split) for image in images]
-    found += [
-        faulty_case(manifest, key, "image_missing", message)
-        for index in indices
-        for key, message in index.orphans
-    ]
-    found += [
-        faulty_case(manifest, path, "link_outside_root", "a link out of the root")
-        for path in listing.outside
-    ]
-    found += [
-        faulty_case(manifest, path, "name_not_utf8", "the name is not valid UTF-8")
-        for path in listing.undecodable
-    ]
-    return found
-
-
-def faulty_case(manifest: Manifest, key: str, reason: str, message: str) -> Case:
-    """A case that has no image to read."""
-    return Case(
-        source=manifest.name,
-        key=key,
-        subject_id=key,
-        split=None,
-        image="",
-        fault=Fault(reason=reason, message=message),
-    )
-
-
-def _case(
-    manifest: Manifest, layout: Images, image: ImageName, indices: list[Index], split: OfficialSplit
-) -> Case:
-    fields = dict(image.fields)
-    for index in indices:
-        fields.update(index.columns.get(image.path, {}))
-    case = Case(
-        source=manifest.name,
-        key=image.path,
-        subject_id=image.path,
-        split=None,
-        image=image.path,
-        fields=fields,
-        entries=tuple(index.entries.get(image.path) for index in indices),
-        fault=_fault(layout, image, indices),
-    )
-    if case.fault:
-        return case
-    try:
-        return replace(case, subject_id=fill(layout.subject, fields), split=split.of(fields))
-    except CaseError as error:
-        return replace(case, fault=Fault(reason=error.reason, message=error.message))
-
-
-def _fault(layout: Images, image: ImageName, indices: list[Index]) -> Fault | None:
-    for spec, index in zip(layout.annotations, indices, strict=True):
-        if image.path in index.faults:
-            return index.faults[image.path]
-        if image.path not in index.entries and spec.if_missing == "reject":
-            return Fault(reason="annotation_missing", message=f"no {spec.kind} for {image.path}")
-    return None
+    return list_cases(manifest, layout, root, root.listing())
 
 
 def convert(
@@ -137,17 +58,10 @@ def convert(
         view=said.view,
         spacing_mm=said.spacing_mm,
         source_path=case.image,
-        annotation_path=_annotation_path(case, entries),
+        annotation_path=annotation_path(case, entries),
         annotation_files=tuple(file for entry in entries for file in entry.files),
         transforms=rendered.transforms + said.transforms,
     )
-
-
-def _annotation_path(case: Case, entries: list[Entry]) -> str:
-    for entry in entries:
-        if entry.files or entry.table:
-            return entry.files[0] if entry.files else entry.table
-    return case.image  # the path itself is the annotation
 
 
 def _ask(

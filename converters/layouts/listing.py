@@ -1,0 +1,113 @@
+"""Cases by name: images, their annotations, splits and faults. No pixels are read here."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeAlias
+
+from converters.annotations.contract import Block, ImageName, Index, module_of
+from converters.errors import CaseError, SourceError
+from converters.files import Listing, Root
+from converters.manifest import Manifest
+from converters.pattern import fill, match_paths
+from converters.records import Case, Entry, Fault
+from converters.specs.layouts import Images, Volumes
+from converters.splits import OfficialSplit
+
+_Annotated: TypeAlias = Images | Volumes
+
+
+def list_cases(
+    manifest: Manifest, layout: _Annotated, root: Root, listing: Listing
+) -> list[Case]:
+    """One case an image file, in the order of paths; then annotations without an image.
+
+    Raises:
+        SourceError: No image matches, or a table or label is not what the manifest says.
+    """
+    images = tuple(
+        ImageName(path=path, fields={"path": path, **fields})
+        for path, fields in match_paths(layout.images, listing.paths)
+    )
+    if not images:
+        raise SourceError(
+            manifest.name, f"no file matches {layout.images!r}", "check --root"
+        )
+    block = Block(source=manifest.name, root=root, listing=listing, images=images)
+    indices = [module_of(spec.kind).index(spec, block) for spec in layout.annotations]
+    split = OfficialSplit(layout.split, root, listing.paths)
+    found = [_case(manifest, layout, image, indices, split) for image in images]
+    found += [
+        faulty_case(manifest, key, "image_missing", message)
+        for index in indices
+        for key, message in index.orphans
+    ]
+    found += [
+        faulty_case(manifest, path, "link_outside_root", "a link out of the root")
+        for path in listing.outside
+    ]
+    found += [
+        faulty_case(manifest, path, "name_not_utf8", "the name is not valid UTF-8")
+        for path in listing.undecodable
+    ]
+    return found
+
+
+def faulty_case(manifest: Manifest, key: str, reason: str, message: str) -> Case:
+    """A case that has no image to read."""
+    return Case(
+        source=manifest.name,
+        key=key,
+        subject_id=key,
+        split=None,
+        image="",
+        fault=Fault(reason=reason, message=message),
+    )
+
+
+def _case(
+    manifest: Manifest,
+    layout: _Annotated,
+    image: ImageName,
+    indices: list[Index],
+    split: OfficialSplit,
+) -> Case:
+    fields = dict(image.fields)
+    for index in indices:
+        fields.update(index.columns.get(image.path, {}))
+    case = Case(
+        source=manifest.name,
+        key=image.path,
+        subject_id=image.path,
+        split=None,
+        image=image.path,
+        fields=fields,
+        entries=tuple(index.entries.get(image.path) for index in indices),
+        fault=_fault(layout, image, indices),
+    )
+    if case.fault:
+        return case
+    try:
+        return replace(
+            case, subject_id=fill(layout.subject, fields), split=split.of(fields)
+        )
+    except CaseError as error:
+        return replace(case, fault=Fault(reason=error.reason, message=error.message))
+
+
+def _fault(layout: _Annotated, image: ImageName, indices: list[Index]) -> Fault | None:
+    for spec, index in zip(layout.annotations, indices, strict=True):
+        if image.path in index.faults:
+            return index.faults[image.path]
+        if image.path not in index.entries and spec.if_missing == "reject":
+            return Fault(
+                reason="annotation_missing", message=f"no {spec.kind} for {image.path}"
+            )
+    return None
+
+
+def annotation_path(case: Case, entries: Iterable[Entry]) -> str:
+    """The file or table that says most of a case; the image's path where its name says all."""
+    for entry in entries:
+        if entry.files or entry.table:
+            return entry.files[0] if entry.files else entry.table
+    return case.image  # the path itself is the annotation
