@@ -267,7 +267,8 @@ class LabelMap(AnnotationSpec):
 class StructureFiles(AnnotationSpec):
     """One binary volume a structure; placeholder `field` of the pattern says which.
 
-    An empty mask says that the structure is not in the volume.
+    An empty mask says that the structure is not in the volume. Values are 0 and 1; with
+    `threshold` they may be any, and a voxel above it belongs (a map of probabilities).
     """
 
     kind: Literal["structure_files"]
@@ -275,7 +276,7 @@ class StructureFiles(AnnotationSpec):
     field: Text
     labels: dict[str, TermName]
     ignore: list[str] = []
-    threshold: Annotated[float, Field(ge=0)] = 0.5
+    threshold: Annotated[float, Field(ge=0)] | None = None
 
 
 PictureAnnotation = Annotated[

@@ -1,0 +1,144 @@
+"""An integer-coded volume on the grid of the image."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from converters.annotations.contract import Block, Index
+from converters.annotations.structures import (
+    Marked,
+    Structure,
+    VolumeQuestion,
+    cut_structure,
+    empty_structure,
+    index_single_files,
+    merge_structures,
+)
+from converters.errors import CaseError, SourceError
+from converters.imaging.planes import require_same_grid, to_canonical
+from converters.imaging.volumes import read_volume
+from converters.pattern import match_paths
+from converters.records import Json
+from converters.specs.annotations import LabelMap
+
+_ROUNDING = 1e-3
+_MAX_CODE = 1 << 20
+_NAMES_BYTES = 1 << 20
+
+
+def index(spec: LabelMap, block: Block) -> Index:
+    """One label map an image; the names that the source ships must be the manifest's.
+
+    Raises:
+        SourceError: They are not, or the file of names is missing or unreadable.
+    """
+    if spec.names_file:
+        _require_names(spec, block)
+    return index_single_files(spec.files, block)
+
+
+def _require_names(spec: LabelMap, block: Block) -> None:
+    found = match_paths(spec.names_file or "", block.listing.paths)
+    if len(found) != 1:
+        raise SourceError(
+            block.source,
+            f"{len(found)} files match {spec.names_file!r}",
+            "the names of the codes stand in it; get it with the label maps",
+        )
+    path = found[0][0]
+    names = _read_names(path, block)
+    wanted = dict(spec.names or {})
+    wrong = sorted(
+        code for code in names.keys() | wanted.keys() if names.get(code) != wanted.get(code)
+    )
+    if wrong:
+        code = wrong[0]
+        raise SourceError(
+            block.source,
+            f"{path}: code {code} is {names.get(code)!r}, in the manifest {wanted.get(code)!r} "
+            f"({len(wrong)} codes differ)",
+            "this is another edition of the atlas; its codes need a manifest of their own",
+        )
+
+
+def _read_names(path: str, block: Block) -> dict[int, str]:
+    """Lines of "code name ...": further words of a line are passed over."""
+    names: dict[int, str] = {}
+    try:
+        text = block.root.read(path, _NAMES_BYTES).decode("utf-8-sig")
+        for line in text.splitlines():
+            words = line.split()
+            if words:
+                names[int(words[0])] = words[1]
+    except (CaseError, ValueError, IndexError) as error:
+        raise SourceError(block.source, f"{path}: {error}", "get the file again") from error
+    return names
+
+
+def read_structures(spec: LabelMap, question: VolumeQuestion) -> Marked:
+    """Every term of the block, with the voxels of its codes.
+
+    Raises:
+        CaseError: The file cannot be used, does not fit the image, or holds an unknown code.
+    """
+    path = question.entry.files[0]
+    labels = to_canonical(read_volume(question.root, path), path)
+    require_same_grid(question.grid, labels.grid, path)
+    codes, transforms = _integers(labels.values, path)
+    lowest, highest = int(codes.min()), int(codes.max())
+    if lowest < 0 or highest > _MAX_CODE:
+        outside = lowest if lowest < 0 else highest
+        raise CaseError("label_unknown", f"{path}: code {outside} is out of range")
+    _require_known(spec, codes, highest, path)
+    found = ndimage.find_objects(codes)
+    structures = (_structure(spec, codes, code, found) for code in spec.labels)
+    return Marked(structures=merge_structures(structures), transforms=transforms)
+
+
+def _integers(
+    values: npt.NDArray[Any], path: str
+) -> tuple[npt.NDArray[np.integer], tuple[dict[str, Json], ...]]:
+    if values.dtype.kind in "iu":
+        return values, ()
+    if not np.isfinite(values).all() or np.abs(values).max() > _MAX_CODE:
+        raise CaseError("label_unknown", f"{path} holds values that are no codes")
+    rounded = np.rint(values)
+    off = float(np.abs(values - rounded).max())
+    if off > _ROUNDING:
+        count = int(np.count_nonzero(np.abs(values - rounded) > _ROUNDING))
+        raise CaseError("label_unknown", f"{path}: {count:,} voxels hold values between codes")
+    step: dict[str, Json] = {"step": "round_codes", "largest_change": round(off, 6)}
+    return rounded.astype(np.int32), ((step,) if off else ())
+
+
+def _require_known(spec: LabelMap, codes: npt.NDArray[np.integer], highest: int, path: str) -> None:
+    counts = np.zeros(highest + 1, dtype=np.int64)
+    for slab in np.moveaxis(codes, int(np.argmax(np.abs(codes.strides))), 0):
+        counts += np.bincount(np.ravel(slab, order="K").astype(np.int64), None, highest + 1)
+    known = spec.labels.keys() | set(spec.ignore)
+    unknown = [int(code) for code in np.flatnonzero(counts) if int(code) not in known]
+    if unknown:
+        seen = ", ".join(f"{code} ({counts[code]:,} voxels)" for code in unknown[:5])
+        raise CaseError("label_unknown", f"{path}: codes not in the label map: {seen}")
+
+
+def _structure(
+    spec: LabelMap,
+    codes: npt.NDArray[np.integer],
+    code: int,
+    found: list[tuple[slice, slice, slice] | None],
+) -> Structure:
+    bounds = found[code - 1] if 0 < code <= len(found) else None
+    if code == 0:
+        return cut_structure(codes == 0, spec.labels[code], str(code))
+    if bounds is None:
+        return empty_structure(spec.labels[code], str(code))
+    i, j, k = (where.start for where in bounds)
+    return cut_structure(codes[bounds] == code, spec.labels[code], str(code), (i, j, k))
+
+
+def terms_of(spec: LabelMap) -> tuple[str, ...]:
+    """Every term that the block can say."""
+    return tuple(dict.fromkeys(spec.labels.values()))

@@ -1,0 +1,102 @@
+"""One binary volume a structure, all on the grid of the image."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from converters.annotations.contract import Block, Index
+from converters.annotations.structures import (
+    Marked,
+    Mask3D,
+    Structure,
+    VolumeQuestion,
+    cut_structure,
+    join_files,
+    merge_structures,
+)
+from converters.errors import CaseError, SourceError
+from converters.imaging.planes import require_same_grid, to_canonical
+from converters.imaging.volumes import read_volume
+from converters.pattern import compile_pattern
+from converters.records import Entry, Fault, Json
+from converters.specs.annotations import StructureFiles
+
+
+def index(spec: StructureFiles, block: Block) -> Index:
+    """The structure files of each image.
+
+    Raises:
+        SourceError: A file names a structure that is not in the label map.
+    """
+    files, orphans = join_files(spec.files, block)
+    entries: dict[str, Entry] = {}
+    faults: dict[str, Fault] = {}
+    for image, paths in files.items():
+        codes = [_code(spec, path) for path in paths]
+        for code, path in zip(codes, paths, strict=True):
+            _require_known(spec, code, path, block)
+        if len(set(codes)) < len(codes):
+            faults[image] = Fault(reason="name_duplicate", message="a structure has two files")
+        entries[image] = Entry(
+            files=tuple(p for c, p in zip(codes, paths, strict=True) if c in spec.labels)
+        )
+    return Index(
+        entries=entries,
+        faults=faults,
+        orphans=tuple((path, f"no image belongs to {path}") for path in orphans),
+    )
+
+
+def _code(spec: StructureFiles, path: str) -> str:
+    found = compile_pattern(spec.files).fullmatch(path)
+    return found[spec.field] if found else ""
+
+
+def _require_known(spec: StructureFiles, code: str, path: str, block: Block) -> None:
+    if code not in spec.labels and code not in spec.ignore:
+        raise SourceError(
+            block.source,
+            f"{path}: {spec.field} {code!r} is not in the label map",
+            "add it to the manifest, to `labels` or to `ignore`",
+        )
+
+
+def read_structures(spec: StructureFiles, question: VolumeQuestion) -> Marked:
+    """Every structure that has a file; one volume at a time is held whole.
+
+    Raises:
+        CaseError: A file cannot be used, does not fit the image, or is not binary.
+    """
+    structures = (_read_one(spec, path, question) for path in question.entry.files)
+    step: dict[str, Json] = {"step": "threshold_mask", "above": spec.threshold}
+    return Marked(
+        structures=merge_structures(structures),
+        transforms=() if spec.threshold is None else (step,),
+    )
+
+
+def _read_one(spec: StructureFiles, path: str, question: VolumeQuestion) -> Structure:
+    volume = to_canonical(read_volume(question.root, path), path)
+    require_same_grid(question.grid, volume.grid, path)
+    code = _code(spec, path)
+    return cut_structure(_mask(spec, volume.values, path), spec.labels[code], code)
+
+
+def _mask(spec: StructureFiles, values: npt.NDArray[Any], path: str) -> Mask3D:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise CaseError("label_unknown", f"{path} holds values that are not finite")
+    if spec.threshold is not None:
+        return np.asarray(values > spec.threshold)
+    is_one = values == 1
+    others = values.size - np.count_nonzero(is_one) - np.count_nonzero(values == 0)
+    if others:
+        raise CaseError(
+            "label_unknown", f"{path} is not binary: {others:,} voxels are neither 0 nor 1"
+        )
+    return np.asarray(is_one)
+
+
+def terms_of(spec: StructureFiles) -> tuple[str, ...]:
+    """Every term that the block can say."""
+    return tuple(dict.fromkeys(spec.labels.values()))

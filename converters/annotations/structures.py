@@ -1,0 +1,176 @@
+"""What passes between the volume layout and the module of a 3-D annotation block.
+
+Such a module has ``index`` as any other, and ``read_structures(spec, question)`` instead
+of ``read``: masks in the canonical frame of the image, each cut to its bounds.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from converters.annotations.contract import Block, ImageName, Index
+from converters.errors import SourceError
+from converters.files import Root
+from converters.imaging.planes import AXIS, Grid, Plane
+from converters.pattern import field_names, match_paths
+from converters.records import Entry, Fault, Json
+
+Mask3D = npt.NDArray[np.bool_]
+Corner = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VolumeQuestion:
+    """What ``read_structures`` is given: one image volume, and what the block has for it."""
+
+    root: Root
+    path: str
+    fields: Mapping[str, str]
+    entry: Entry
+    grid: Grid
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Structure:
+    """One term's voxels, cut to their bounds; none where the structure is not in the volume.
+
+    Attributes:
+        term: Canonical term.
+        code: How the source writes it.
+        mask: Shape of the bounds along the canonical axes; (0, 0, 0) where it is empty.
+        corner: Canonical index of the mask's first voxel.
+    """
+
+    term: str
+    code: str
+    mask: Mask3D
+    corner: Corner
+
+    @property
+    def voxels(self) -> int:
+        """How many voxels it has."""
+        return int(np.count_nonzero(self.mask))
+
+    def counts(self, plane: Plane) -> npt.NDArray[np.int64]:
+        """Voxels in each slice of its bounds, from ``corner`` on."""
+        axis = AXIS[plane]
+        others = tuple(other for other in range(3) if other != axis)
+        return np.count_nonzero(self.mask, axis=others).astype(np.int64)
+
+    def paste(self, plane: Plane, index: int, shape: Corner) -> npt.NDArray[np.bool_] | None:
+        """Its part of one slice as a canonical slab, one voxel thick; None outside its bounds."""
+        axis = AXIS[plane]
+        inside = index - self.corner[axis]
+        if not 0 <= inside < self.mask.shape[axis]:
+            return None
+        slab = np.zeros(tuple(1 if a == axis else n for a, n in enumerate(shape)), dtype=bool)
+        where = tuple(
+            slice(0, 1) if a == axis else slice(self.corner[a], self.corner[a] + n)
+            for a, n in enumerate(self.mask.shape)
+        )
+        slab[where] = self.mask.take([inside], axis=axis)
+        return slab
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marked:
+    """What a block says of a volume.
+
+    Attributes:
+        structures: One a term that the block speaks of for this volume, empty ones as well.
+        transforms: What was done to the annotation (a threshold, a rounding).
+    """
+
+    structures: tuple[Structure, ...]
+    transforms: tuple[Mapping[str, Json], ...] = ()
+
+
+def empty_structure(term: str, code: str) -> Structure:
+    """A structure that is not in the volume."""
+    return Structure(term=term, code=code, mask=np.zeros((0, 0, 0), bool), corner=(0, 0, 0))
+
+
+def cut_structure(mask: Mask3D, term: str, code: str, offset: Corner = (0, 0, 0)) -> Structure:
+    """A structure from a mask whose first voxel lies at `offset`; the mask may be let go."""
+    bounds: list[slice] = []
+    for axis in range(3):
+        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        if hit.size == 0:
+            return empty_structure(term, code)
+        bounds.append(slice(int(hit[0]), int(hit[-1]) + 1))
+    i, j, k = (start + where.start for start, where in zip(offset, bounds, strict=True))
+    return Structure(term=term, code=code, mask=mask[tuple(bounds)].copy(), corner=(i, j, k))
+
+
+def merge_structures(structures: Iterable[Structure]) -> tuple[Structure, ...]:
+    """One structure a term: codes that share a term are parts of the same thing."""
+    by_term: dict[str, list[Structure]] = {}
+    for structure in structures:
+        by_term.setdefault(structure.term, []).append(structure)
+    return tuple(_merged(parts) for parts in by_term.values())
+
+
+def _merged(parts: list[Structure]) -> Structure:
+    if len(parts) == 1:
+        return parts[0]
+    code = ", ".join(part.code for part in parts)
+    filled = [part for part in parts if part.mask.size]
+    if not filled:
+        return empty_structure(parts[0].term, code)
+    low = np.min([part.corner for part in filled], axis=0)
+    high = np.max([np.add(part.corner, part.mask.shape) for part in filled], axis=0)
+    mask = np.zeros(high - low, dtype=bool)
+    for part in filled:
+        start = np.subtract(part.corner, low)
+        mask[tuple(map(slice, start, start + part.mask.shape))] |= part.mask
+    i, j, k = (int(value) for value in low)
+    return Structure(term=parts[0].term, code=code, mask=mask, corner=(i, j, k))
+
+
+def join_files(pattern: str, block: Block) -> tuple[dict[str, list[str]], list[str]]:
+    """Annotation files by path of the image, joined over the placeholders that both name.
+
+    Returns:
+        The files of each image, and the files that belong to none.
+
+    Raises:
+        SourceError: Nothing tells which of several images a file belongs to.
+    """
+    images = {image.path for image in block.images}
+    shared = [name for name in field_names(pattern) if name in block.images[0].fields]
+    if not shared and len(images) > 1:
+        raise SourceError(
+            block.source,
+            f"{len(images)} images, and {pattern!r} shares no placeholder with them",
+            "write a narrower pattern for the images",
+        )
+    owners: dict[tuple[str, ...], list[ImageName]] = {}
+    for image in block.images:
+        owners.setdefault(tuple(image.fields[name] for name in shared), []).append(image)
+    files: dict[str, list[str]] = {}
+    orphans: list[str] = []
+    for path, fields in match_paths(pattern, block.listing.paths):
+        if path in images:
+            continue
+        of = owners.get(tuple(fields[name] for name in shared), [])
+        for image in of:
+            files.setdefault(image.path, []).append(path)
+        if not of:
+            orphans.append(path)
+    return files, orphans
+
+
+def index_single_files(pattern: str, block: Block) -> Index:
+    """The index of a block with one file an image; a second one is a fault."""
+    files, orphans = join_files(pattern, block)
+    return Index(
+        entries={path: Entry(files=tuple(found)) for path, found in files.items()},
+        faults={
+            path: Fault(reason="name_duplicate", message=f"{found[0]} and {found[1]} both fit")
+            for path, found in files.items()
+            if len(found) > 1
+        },
+        orphans=tuple((path, f"no image belongs to {path}") for path in orphans),
+    )

@@ -1,0 +1,116 @@
+"""NRRD, MHA and MHD files through SimpleITK; its LPS frame is turned into RAS."""
+
+import re
+from pathlib import Path
+from posixpath import dirname, join
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - as its documentation writes it
+
+from converters.errors import CaseError
+from converters.files import Root
+from converters.imaging.volumes import (
+    Affine,
+    Volume,
+    require_geometry,
+    require_size,
+    squeeze_shape,
+)
+
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_HEADER_BYTES = 64 << 10
+_DATA_FILE = re.compile(rb"^ElementDataFile\s*=\s*(.+?)\s*$", re.MULTILINE)
+_META_FRAME = re.compile(rb"^(TransformMatrix|Orientation|Rotation)\s*=", re.MULTILINE)
+_META_PACKED = re.compile(rb"^CompressedData\s*=\s*True", re.MULTILINE | re.IGNORECASE)
+_NRRD_ELSEWHERE = re.compile(rb"^data ?file\s*:", re.MULTILINE | re.IGNORECASE)
+_NRRD_SPACE = re.compile(rb"^space\s*:\s*\S", re.MULTILINE | re.IGNORECASE)
+_NRRD_RAW = re.compile(rb"^encoding\s*:\s*(raw)\b", re.MULTILINE | re.IGNORECASE)
+_BYTES = {
+    sitk.sitkInt8: 1, sitk.sitkUInt8: 1, sitk.sitkInt16: 2, sitk.sitkUInt16: 2,
+    sitk.sitkInt32: 4, sitk.sitkUInt32: 4, sitk.sitkFloat32: 4, sitk.sitkInt64: 8,
+    sitk.sitkUInt64: 8, sitk.sitkFloat64: 8,
+}  # fmt: skip
+sitk.ProcessObject.SetGlobalWarningDisplay(False)  # noqa: FBT003 - SimpleITK's signature
+
+
+def read_itk(path: Path, name: str, root: Root) -> Volume:
+    """Read one NRRD, MHA or MHD file.
+
+    Args:
+        path: Where it lies.
+        name: Relative to the root; for messages, and for the voxel file that a header names.
+        root: The source's folder.
+
+    Raises:
+        CaseError: See :func:`converters.imaging.volumes.read_volume`.
+        OSError: The disk did not give it.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    is_nrrd = name.lower().endswith(".nrrd")
+    data_path, is_packed = (
+        _nrrd_data(head, path, name) if is_nrrd else _meta_data(head, path, name, root)
+    )
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        _require_plain(reader, data_path.stat().st_size, name, is_packed=is_packed)
+        image = reader.Execute()
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:160].replace(str(path), name)
+        raise CaseError("file_unreadable", f"{name} is cut or broken: {reason}") from error
+    values = np.squeeze(sitk.GetArrayFromImage(image), axis=tuple(range(image.GetDimension() - 3)))
+    affine = _affine_of(image)
+    require_geometry(affine, name)
+    return Volume(values=values.transpose(2, 1, 0), affine=affine)
+
+
+def _nrrd_data(head: bytes, path: Path, name: str) -> tuple[Path, bool]:
+    text = head.split(b"\n\n", 1)[0].replace(b"\r", b"")
+    if not text.startswith(b"NRRD"):
+        raise CaseError("file_unreadable", f"{name} does not begin like an NRRD file")
+    if _NRRD_ELSEWHERE.search(text):
+        raise CaseError("file_unsupported", f"{name} keeps its voxels in another file")
+    if not _NRRD_SPACE.search(text):
+        raise CaseError("geometry_invalid", f"{name} names no space: its left is not known")
+    return path, not _NRRD_RAW.search(text)
+
+
+def _meta_data(head: bytes, path: Path, name: str, root: Root) -> tuple[Path, bool]:
+    """The file of the voxels; a header may name none but one beside it that is listed."""
+    found = _DATA_FILE.search(head.replace(b"\r", b""))
+    if not found:
+        raise CaseError("file_unreadable", f"{name} has no ElementDataFile")
+    text = head[: found.end()].replace(b"\r", b"")
+    if not _META_FRAME.search(text):
+        raise CaseError("geometry_invalid", f"{name} has no TransformMatrix: its left is not known")
+    is_packed = bool(_META_PACKED.search(text))
+    beside = found.group(1).decode("utf-8", "replace")
+    if beside.upper() == "LOCAL":
+        return path, is_packed
+    if not re.fullmatch(r"[\w.+-][\w.+ -]*", beside) or "LIST" in beside.upper():
+        raise CaseError("file_unsupported", f"{name} keeps its voxels in {beside[:60]!r}")
+    if not (path.parent / beside).exists():
+        raise CaseError("file_unreadable", f"{name}: its voxels in {beside} are not there")
+    return root.checked(join(dirname(name), beside)), is_packed
+
+
+def _require_plain(
+    reader: sitk.ImageFileReader, file_bytes: int, name: str, *, is_packed: bool
+) -> None:
+    shape = tuple(int(n) for n in reader.GetSize())
+    squeeze_shape(shape, name)
+    kind = reader.GetPixelID()
+    if reader.GetNumberOfComponents() != 1 or kind not in _BYTES:
+        raise CaseError("file_unsupported", f"{name} holds more than one plain number a voxel")
+    require_size(shape, _BYTES[kind], file_bytes, name, is_packed=is_packed)
+
+
+def _affine_of(image: sitk.Image) -> Affine:
+    size = image.GetDimension()
+    direction = np.array(image.GetDirection(), dtype=np.float64).reshape(size, size)[:3, :3]
+    affine = np.eye(4)
+    affine[:3, :3] = direction * np.array(image.GetSpacing()[:3])
+    affine[:3, 3] = image.GetOrigin()[:3]
+    return np.asarray(_LPS_TO_RAS @ affine)

@@ -1,0 +1,106 @@
+"""One slice of a volume: its picture, what is marked on it, and what is surely not on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from converters.annotations.structures import Structure
+from converters.errors import CaseError
+from converters.facts import Mask, longest_diameter, region_finding, region_of
+from converters.imaging.grey import GreyRange
+from converters.imaging.planes import (
+    Grid,
+    Plane,
+    Raster,
+    resample,
+    resample_mask,
+    slice_of,
+)
+from converters.records import Finding
+from converters.vocabulary import term
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said3D:
+    """A structure, and whether it may be called absent from a slice that shows none of it."""
+
+    structure: Structure
+    is_known: bool
+
+
+def draw_slice(
+    values: npt.NDArray[Any], grey: GreyRange, plane: Plane, index: int, raster: Raster
+) -> Image.Image:
+    """The picture of a slice of a canonical array.
+
+    Raises:
+        CaseError: ``image_blank``, where it has a single grey level.
+    """
+    pixels = grey.apply(resample(slice_of(values, plane, index), raster))
+    if pixels.min() == pixels.max():
+        raise CaseError("image_blank", f"{plane} slice {index} has a single grey level")
+    return Image.fromarray(pixels)
+
+
+def describe_slice(
+    said: Sequence[Said3D],
+    plane: Plane,
+    index: int,
+    *,
+    grid: Grid,
+    raster: Raster,
+    min_area_px: int,
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """What is on a slice, and what is surely not on it.
+
+    A structure whose region is below `min_area_px` pixels of the picture stands in neither:
+    it is there, and too small to be spoken of. Absent means: no voxel in this slice.
+
+    Returns:
+        Findings in the order of `said`, and absent terms, sorted.
+    """
+    findings: list[Finding] = []
+    there: set[str] = set()
+    missing: set[str] = set()
+    for one in said:
+        native = _native_mask(one.structure, plane, index, grid)
+        if native is not None:
+            there.add(one.structure.term)
+            finding = _finding(one.structure, native, grid, raster, min_area_px)
+            findings += [finding] if finding else []
+        elif one.is_known:
+            missing.add(one.structure.term)
+    return tuple(findings), tuple(sorted(missing - there))
+
+
+def _native_mask(structure: Structure, plane: Plane, index: int, grid: Grid) -> Mask | None:
+    slab = structure.paste(plane, index, grid.shape)
+    return slice_of(slab, plane, 0) if slab is not None and slab.any() else None
+
+
+def _finding(
+    structure: Structure, native: Mask, grid: Grid, raster: Raster, min_area_px: int
+) -> Finding | None:
+    """Pixels are those of the picture; millimetres are measured on the voxels themselves."""
+    region = region_of(resample_mask(native, raster))
+    bounds = region_of(native)
+    if region is None or bounds is None or np.count_nonzero(region.mask) < min_area_px:
+        return None
+    finding = region_finding(
+        region,
+        term=term(structure.term),
+        code=structure.code,
+        size=raster.size,
+        spacing_mm=raster.spacing_mm,
+        is_instance=False,
+        volume_ml=structure.voxels * grid.voxel_ml,
+    )
+    return replace(
+        finding,
+        area_mm2=float(np.count_nonzero(native) * np.prod(raster.native_mm)),
+        longest_diameter_mm=longest_diameter(bounds.mask, raster.native_mm),
+    )

@@ -1,0 +1,21 @@
+"""Twins of structure files: a binary volume for each term, empty where the term is not there."""
+
+import numpy as np
+
+from converters.specs.annotations import StructureFiles
+from tests.fakes import Twin
+from tests.fakes.paths import path_for
+from tests.fakes.volumes import SHAPE, all_terms, encoded, phantom, stored
+
+
+def write(spec: StructureFiles, twin: Twin) -> None:
+    """Write every structure of every image."""
+    inside = 1 if spec.threshold is None else int(spec.threshold * 2)
+    for image in twin.images:
+        blocks = {b.term: b for b in phantom(all_terms(twin.manifest.layout), image.number)}
+        for code, term in spec.labels.items():
+            values = np.zeros(SHAPE, dtype=np.uint8)
+            if term in blocks:
+                values[blocks[term].bounds] = inside
+            path, _ = path_for(spec.files, {**image.fields, spec.field: code}, image.number)
+            twin.write(path, encoded(path, stored(values, image.number)))
