@@ -53,6 +53,13 @@ class Structure:
         """How many voxels it has."""
         return int(np.count_nonzero(self.mask))
 
+    def is_whole(self, shape: Corner) -> bool:
+        """Whether no voxel lies on the rim of the volume, where the structure may be cut off."""
+        return all(
+            0 < start and start + extent < whole
+            for start, extent, whole in zip(self.corner, self.mask.shape, shape, strict=True)
+        )
+
     def counts(self, plane: Plane) -> npt.NDArray[np.int64]:
         """Voxels in each slice of its bounds, from ``corner`` on."""
         axis = AXIS[plane]

@@ -85,7 +85,11 @@ def _native_mask(structure: Structure, plane: Plane, index: int, grid: Grid) -> 
 def _finding(
     structure: Structure, native: Mask, grid: Grid, raster: Raster, min_area_px: int
 ) -> Finding | None:
-    """Pixels are those of the picture; millimetres are measured on the voxels themselves."""
+    """Pixels are those of the picture; millimetres are measured on the voxels themselves.
+
+    The volume of a structure that reaches the rim of the scan is not given: a part of it
+    may lie outside.
+    """
     region = region_of(resample_mask(native, raster))
     bounds = region_of(native)
     if region is None or bounds is None or np.count_nonzero(region.mask) < min_area_px:
@@ -97,7 +101,7 @@ def _finding(
         size=raster.size,
         spacing_mm=raster.spacing_mm,
         is_instance=False,
-        volume_ml=structure.voxels * grid.voxel_ml,
+        volume_ml=structure.voxels * grid.voxel_ml if structure.is_whole(grid.shape) else None,
     )
     return replace(
         finding,
