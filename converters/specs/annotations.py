@@ -73,6 +73,13 @@ class Measurement(Strict):
     unit: Literal["mm", "cm", "mm2", "ml", "HU", "years", "score"]
 
 
+class ViewColumn(Strict):
+    """A column with the view position; `names` says what its codes mean (PA, AP, ...)."""
+
+    column: Text
+    names: dict[str, Text]
+
+
 LabelColumns = Annotated[
     SingleColumn | OneHotColumns | Measurement, Field(discriminator="style")
 ]
@@ -83,7 +90,8 @@ class LabelTable(AnnotationSpec):
 
     `key` is a template over the row's columns, `match` one over the image's fields: the row
     and the image belong together where both give the same string. `spacing` names the
-    columns of row and column spacing in millimetres, one name or two.
+    columns of row and column spacing in millimetres, one name or two. A label of role
+    `normal` excludes the other labels of its columns.
     """
 
     kind: Literal["label_table"]
@@ -91,15 +99,15 @@ class LabelTable(AnnotationSpec):
     key: Text
     match: Text
     columns: Annotated[list[LabelColumns], Field(min_length=1)]
-    spacing: list[Text] | None = None
-    view: Text | None = None
+    spacing: Annotated[list[Text], Field(min_length=1, max_length=2)] | None = None
+    view: ViewColumn | None = None
 
 
 class Binary(Strict):
     """Any value above `threshold` is the one label. JPEG masks need a threshold near 127.
 
-    With `outline`, the mask is the border of the region and is filled; what does not
-    close is rejected.
+    With `outline`, the mask is the border of the region and is filled; a mask that is filled
+    already is taken as it is, and a line that does not close is rejected.
     """
 
     encoding: Literal["binary"]
@@ -127,7 +135,10 @@ class ColorCodes(Strict):
 
 
 class FilePerClass(Strict):
-    """Each class has a binary mask file; `field` of the mask pattern says which."""
+    """Each class has a binary mask file (or several); `field` of the mask pattern says which.
+
+    A class without a file is unknown, or absent where `if_missing` is absent.
+    """
 
     encoding: Literal["file_per_class"]
     field: Text
@@ -171,6 +182,27 @@ class Masks(AnnotationSpec):
     objects: Literal["region", "components"] = "region"
     min_area_px: Annotated[int, Field(ge=1)] = 1
     fields: dict[Text, Text] | None = None  # joins: placeholder of `files` -> template over image
+
+    @model_validator(mode="after")
+    def _jpeg_has_noise(self) -> "Masks":
+        exact = not (getattr(self.codes, "threshold", 0) or getattr(self.codes, "snap", 0))
+        if exact and self.files.lower().endswith((".jpg", ".jpeg")):
+            raise ValueError("JPEG masks are never exact: state a threshold or a snap")
+        return self
+
+
+class Sidecar(AnnotationSpec):
+    """A JSON file beside the images that gives their pixel size, as in BIDS microscopy.
+
+    `files` are patterns with placeholders of the image pattern; the first that has a file
+    for an image serves it. `size` is the key of [width, height] of a pixel, `unit` the key
+    of "nm", "um" or "mm".
+    """
+
+    kind: Literal["sidecar"]
+    files: Annotated[list[PathPattern], Field(min_length=1)]
+    size: Text
+    unit: Text
 
 
 class Voc(AnnotationSpec):
@@ -280,7 +312,7 @@ class StructureFiles(AnnotationSpec):
 
 
 PictureAnnotation = Annotated[
-    FolderLabel | LabelTable | Masks | Voc | Coco | BoxTable | Questions,
+    FolderLabel | LabelTable | Masks | Sidecar | Voc | Coco | BoxTable | Questions,
     Field(discriminator="kind"),
 ]
 VolumeAnnotation = Annotated[LabelMap | StructureFiles, Field(discriminator="kind")]
