@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from converters.specs.base import Completeness, PathPattern, Strict, TableFile, TermName, Text
 
 Missing = Literal["reject", "unknown", "absent"]
+HexColor = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
 class AnnotationSpec(Strict):
@@ -129,8 +130,8 @@ class ColorCodes(Strict):
     """A pixel's colour, as "#rrggbb", is a code. `snap` is the largest distance per channel."""
 
     encoding: Literal["color"]
-    labels: dict[str, TermName]
-    ignore: list[str]
+    labels: dict[HexColor, TermName]
+    ignore: list[HexColor]
     snap: Annotated[int, Field(ge=0)] = 0
 
 

@@ -1,0 +1,62 @@
+"""Annotation files joined with images by the placeholders that their patterns share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from converters.annotations.contract import Block
+from converters.errors import CaseError, ManifestError
+from converters.pattern import field_names, fill, match_paths
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Joined:
+    """Files by image.
+
+    Attributes:
+        files: By path of the image: its files, sorted.
+        orphans: Groups of files that belong together and to no image.
+    """
+
+    files: Mapping[str, tuple[str, ...]]
+    orphans: tuple[tuple[str, ...], ...]
+
+
+def join_files(pattern: str, renamed: Mapping[str, str], block: Block) -> Joined:
+    """Join by equality of every placeholder that the pattern shares with the images.
+
+    Args:
+        pattern: Of the annotation files. Its other placeholders may be anything.
+        renamed: Placeholders of `pattern` that equal a template over the image's fields.
+        block: Images and listing.
+
+    Raises:
+        ManifestError: Nothing is shared: every file would belong to every image.
+    """
+    own = set(block.images[0].fields) if block.images else set()
+    names = [name for name in field_names(pattern) if name in renamed or name in own]
+    if not names:
+        raise ManifestError(
+            f"{block.source}.yaml",
+            f"{pattern!r} shares no placeholder with the images",
+            "name the same part of both paths in the same way",
+        )
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for path, fields in match_paths(pattern, block.listing.paths):
+        groups.setdefault(tuple(fields[name] for name in names), []).append(path)
+    files: dict[str, tuple[str, ...]] = {}
+    used: set[tuple[str, ...]] = set()
+    for image in block.images:
+        try:
+            key = tuple(
+                fill(renamed[name], image.fields)
+                if name in renamed
+                else image.fields[name]
+                for name in names
+            )
+        except CaseError:
+            continue  # a field of the image is empty: no file can be named by it
+        if key in groups:
+            used.add(key)
+            files[image.path] = tuple(groups[key])
+    orphans = tuple(tuple(group) for key, group in groups.items() if key not in used)
+    return Joined(files=files, orphans=orphans)
