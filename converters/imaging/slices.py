@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from converters.imaging.planes import Plane
 
-_GOOD_SHARE = 0.5  # a slice shows a label well from half of the label's largest area on
+_GOOD_SHARE = 0.9  # so much of its largest area shows a label as well as the largest does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +97,8 @@ def _wish(extent: Extent, per_finding: int, min_area_px: float) -> _Wish | None:
     visible = np.flatnonzero(extent.areas >= min_area_px)
     if visible.size == 0:
         return None
-    largest = int(np.argmax(extent.areas))
+    widest = np.flatnonzero(extent.areas == extent.areas.max())
+    largest = int(widest[widest.size // 2])
     wished = [largest]
     others = visible[visible != largest]
     for number in range(min(per_finding - 1, others.size)):
