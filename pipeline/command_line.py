@@ -1,0 +1,50 @@
+"""What the commands share: types of arguments, errors printed in one way, exit codes."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from converters.errors import GmaiError
+
+EXIT_USER = 2
+EXIT_INTERRUPTED = 130
+
+
+def positive(text: str) -> int:
+    """An argument that is a whole number above zero."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
+def names(allowed: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """An argument that lists some of the allowed names, with commas between them."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        given = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+        unknown = [name for name in given if name not in allowed]
+        if unknown or not given:
+            found = f"{', '.join(unknown)}: not known" if unknown else "names are missing"
+            raise argparse.ArgumentTypeError(f"{found}; there are: {', '.join(allowed)}")
+        # The order given by the user decides nothing, so that it changes no digest.
+        return tuple(name for name in allowed if name in given)
+
+    return parse
+
+
+def run_command(name: str, work: Callable[[], int]) -> int:
+    """Run a command; turn the user's mistakes into one message and exit code 2.
+
+    Our own mistakes keep their traceback, and Python ends with exit code 1.
+    """
+    try:
+        return work()
+    except GmaiError as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - the message is the interface
+        return EXIT_USER
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left, as `| head` does.
+        sys.stderr.close()
+        return 0
