@@ -1,7 +1,7 @@
 """What passes between a layout and the module of an annotation block."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import ModuleType
 
@@ -98,6 +98,32 @@ def absent_terms(
 ) -> tuple[str, ...]:
     """The block's terms that are not present, sorted, where absence `is_known`; else none."""
     return tuple(sorted(set(terms) - set(present))) if is_known else ()
+
+
+def join_measurements(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Give what a table measured to the one finding of that label that another block has.
+
+    A measurement comes as a finding of the whole image with attributes. Where its label is
+    found exactly once beside it, that finding takes the attributes; otherwise which one was
+    measured is not known, and the measurements of a label stay a finding of their own.
+    """
+    found: list[Finding] = []
+    measured: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.box is None and finding.attributes:
+            before = measured.get(finding.label)
+            attributes = (before.attributes if before else ()) + finding.attributes
+            measured[finding.label] = replace(before or finding, attributes=attributes)
+        else:
+            found.append(finding)
+    for label, finding in measured.items():
+        places = [at for at, other in enumerate(found) if other.label == label]
+        if len(places) == 1:
+            other = found[places[0]]
+            found[places[0]] = replace(other, attributes=other.attributes + finding.attributes)
+        else:
+            found.append(finding)
+    return tuple(found)
 
 
 def module_of(kind: str) -> ModuleType:

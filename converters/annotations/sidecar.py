@@ -24,7 +24,7 @@ def index(spec: Sidecar, block: Block) -> Index:
         for path, files in join_files(pattern, {}, block).files.items():
             if path in entries:
                 continue
-            entries[path] = Entry(files=files)
+            entries[path] = Entry(files=files, labels=())
             if len(files) > 1:
                 faults[path] = Fault(
                     reason="name_duplicate", message=", ".join(files[:3])

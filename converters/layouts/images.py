@@ -1,8 +1,15 @@
 """2-D pictures: one file, one case, one sample."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from converters.annotations.contract import Question, Said, absent_terms, module_of
+from converters.annotations.contract import (
+    Question,
+    Said,
+    absent_terms,
+    join_measurements,
+    module_of,
+)
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.pictures import Picture, decode_picture, render_picture
@@ -91,7 +98,7 @@ def _ask(
     both = {finding.label for finding in total.findings} & set(total.absent)
     if both:
         raise CaseError("labels_contradict", f"{', '.join(sorted(both))}: marked and absent")
-    return total
+    return replace(total, findings=join_measurements(total.findings))
 
 
 def _ask_one(

@@ -107,7 +107,8 @@ def _fault(layout: _Annotated, image: ImageName, indices: list[Index]) -> Fault 
 
 def annotation_path(case: Case, entries: Iterable[Entry]) -> str:
     """The file or table that says most of a case; the image's path where its name says all."""
-    for entry in entries:
+    # An entry that says no labels (a sidecar) goes last.
+    for entry in sorted(entries, key=lambda entry: entry.labels == ()):
         if entry.files or entry.table:
             return entry.files[0] if entry.files else entry.table
     return case.image  # the path itself is the annotation

@@ -59,6 +59,8 @@ def picture(path: str, width: int, height: int, number: int) -> bytes:
     disc = (x - width * (0.3 + 0.03 * (number % 10))) ** 2 + (y - height / 2) ** 2 < (height / 5) ** 2
     grey = np.where(disc, 220 - number % 30, grey).astype(np.uint8)
     image = Image.fromarray(np.stack([grey, grey // 2 + 20, grey // 3 + 40], axis=-1))
+    if number % 4 == 3 and path.lower().endswith(".png"):
+        image = image.convert("RGBA")  # as some sources save a few of their images
     out = io.BytesIO()
     image.save(out, format=FORMATS[path.rsplit(".", 1)[-1].lower()])
     return out.getvalue()

@@ -1,0 +1,134 @@
+"""Twins of label tables: one row an image, labels in turn, the first row written twice."""
+
+import csv
+import io
+import re
+
+from converters.annotations.contract import module_of
+from converters.pattern import fill, template_names
+from converters.specs.annotations import LabelTable
+from converters.specs.base import TableFile
+from converters.vocabulary import term
+from tests.fakes import Twin, TwinImage
+from tests.fakes.paths import path_for
+
+_FIELD = re.compile(r"\{([^{}]+)\}")
+
+
+def write(spec: LabelTable, twin: Twin) -> None:
+    """Write the table; what other blocks say of the same labels is left to them."""
+    elsewhere = {
+        name
+        for other in twin.manifest.layout.annotations
+        if other is not spec
+        for name in module_of(other.kind).terms_of(other)
+    }
+    rows = []
+    for image in twin.images:
+        values = key_values(spec.key, fill(spec.match, image.fields))
+        if values is None:
+            continue  # another table serves this image
+        values.update(_needed_columns(spec, twin, image))
+        for columns in spec.columns:
+            values.update(_label_cells(columns, twin, image.number, elsewhere))
+        twin.columns.setdefault(image.path, {}).update(values)
+        rows.append(values)
+    twin.write(
+        path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, [rows[0], *rows])
+    )
+
+
+def key_values(template: str, key: str) -> dict[str, str] | None:
+    """Column values that give a key when put into the template; None where none can."""
+    names = template_names(template)
+    parts = _FIELD.split(template)
+    regex = "".join(
+        "(.+)" if at % 2 else re.escape(part) for at, part in enumerate(parts)
+    )
+    found = re.fullmatch(regex, key)
+    return dict(zip(names, found.groups(), strict=True)) if found else None
+
+
+def _needed_columns(spec: LabelTable, twin: Twin, image: TwinImage) -> dict[str, str]:
+    layout = twin.manifest.layout
+    cells = {
+        name: f"{image.number + 1}"
+        for name in template_names(layout.subject)
+        if name not in image.fields
+    }
+    if layout.split.by == "field" and layout.split.field not in image.fields:
+        names = list(layout.split.names)
+        cells[layout.split.field] = names[image.number % len(names)]
+    cells.update({name: "0.25" for name in spec.spacing or ()})
+    if spec.view:
+        codes = list(spec.view.names)
+        cells[spec.view.column] = codes[image.number % len(codes)]
+    return cells
+
+
+def _label_cells(
+    columns, twin: Twin, number: int, elsewhere: set[str]
+) -> dict[str, str]:
+    if columns.style == "measurement":
+        if columns.label not in elsewhere:
+            twin.expect(columns.label)
+        return {columns.column: f"{number + 1}.5"}
+    usable = [
+        code
+        for code, label in columns.labels.items()
+        # "Nothing found" would contradict what another block marks.
+        if not (
+            term(label).role == "normal" and elsewhere & set(columns.labels.values())
+        )
+    ]
+    chosen = _chosen(columns, usable, number)
+    for code in chosen:
+        twin.expect(columns.labels[code])
+    if columns.style == "column":
+        return {columns.column: (columns.separator or "").join(chosen)}
+    return {
+        code: columns.present[0] if code in chosen else columns.absent[0]
+        for code in columns.labels
+    }
+
+
+def _chosen(columns, usable: list[str], number: int) -> list[str]:
+    first = usable[number % len(usable)]
+    second = usable[(number + 1) % len(usable)]
+    many = columns.style == "one_hot" or columns.separator
+    distinct = columns.labels[first] != columns.labels[second]
+    normal = "normal" in (
+        term(columns.labels[first]).role,
+        term(columns.labels[second]).role,
+    )
+    if many and distinct and not columns.exclusive and not normal and number % 2:
+        return [first, second]
+    return [first]
+
+
+def table_bytes(spec: TableFile, rows: list[dict[str, str]]) -> bytes:
+    """A table as its spec describes it: skipped rows, header or none, delimiter, encoding."""
+    names = spec.header or list(dict.fromkeys(name for row in rows for name in row))
+    lines = [["broken", "header"]] * spec.skip_rows
+    if spec.header is None:
+        lines.append(names)
+    lines += [[row.get(name, "") for name in names] for row in rows]
+    if spec.path.endswith(".xlsx"):
+        return _workbook(spec, lines)
+    out = io.StringIO(newline="")
+    delimiter = "\t" if spec.path.endswith(".tsv") else spec.delimiter
+    csv.writer(out, delimiter=delimiter).writerows(lines)
+    return out.getvalue().encode(spec.encoding)
+
+
+def _workbook(spec: TableFile, lines: list[list[str]]) -> bytes:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = spec.sheet or "Sheet1"
+    for line in lines:
+        sheet.append(line)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
