@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -116,13 +117,17 @@ def test_several_frames_are_refused() -> None:
     low=st.floats(-1000, 0),
     width=st.floats(1, 3000),
 )
-def test_a_larger_value_is_never_darker(values: np.ndarray, low: float, width: float) -> None:
+def test_a_larger_value_is_never_darker(
+    values: np.ndarray, low: float, width: float
+) -> None:
     grey = scale_to_grey(np.sort(values), low=low, high=low + width)
     assert (np.diff(grey.astype(int)) >= 0).all()
 
 
 def test_png_bytes_depend_on_pixels_alone() -> None:
-    assert encode_png(Image.fromarray(GRADIENT)) == encode_png(Image.fromarray(GRADIENT.copy()))
+    assert encode_png(Image.fromarray(GRADIENT)) == encode_png(
+        Image.fromarray(GRADIENT.copy())
+    )
 
 
 def test_perceptual_hash_survives_jpeg_and_scale() -> None:
@@ -134,3 +139,15 @@ def test_perceptual_hash_survives_jpeg_and_scale() -> None:
     jpeg = Image.open(io.BytesIO(encoded(image, "JPEG", quality=60)))
     first, *others = (int(perceptual_hash(i), 16) for i in (image, small, jpeg))
     assert all((first ^ other).bit_count() <= 6 for other in others)
+
+
+@given(st.data())
+def test_png_with_a_changed_byte_is_refused_or_the_same(data: st.DataObject) -> None:
+    whole = encoded(Image.fromarray(GRADIENT), "PNG")
+    at = data.draw(st.integers(0, len(whole) - 1))
+    changed = bytearray(whole)
+    changed[at] ^= data.draw(st.integers(1, 255))
+    with suppress(CaseError):
+        assert np.array_equal(
+            np.asarray(decode_picture(bytes(changed), "x").image), GRADIENT
+        )
