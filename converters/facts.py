@@ -13,9 +13,9 @@ from converters.vocabulary import Term
 Mask = npt.NDArray[np.bool_]
 
 POSITIONS = (
-    ("upper left", "upper centre", "upper right"),
-    ("centre left", "centre", "centre right"),
-    ("lower left", "lower centre", "lower right"),
+    ("upper left", "upper center", "upper right"),
+    ("center left", "center", "center right"),
+    ("lower left", "lower center", "lower right"),
 )
 
 
@@ -82,6 +82,11 @@ def components(mask: Mask, min_area_px: int = 1) -> list[Region]:
     return sorted(found, key=lambda region: (region.row, region.column, region.mask.shape))
 
 
+def count_parts(mask: Mask) -> int:
+    """How many connected parts (eight neighbours) a mask has."""
+    return int(ndimage.label(mask, structure=np.ones((3, 3), dtype=bool))[1])
+
+
 def longest_diameter(mask: Mask, spacing: tuple[float, float] = (1.0, 1.0)) -> float:
     """Largest distance between two points of a region, pixel corners included.
 
@@ -130,6 +135,7 @@ def region_finding(
         role=term.role,
         box=box,
         is_instance=is_instance,
+        parts=count_parts(region.mask),
         area_px=float(area),
         area_mm2=area * spacing_mm[0] * spacing_mm[1] if spacing_mm else None,
         longest_diameter_px=longest_diameter(region.mask),

@@ -46,10 +46,11 @@ class Finding:
         box: Bounds in pixels of the rendered image; None for a label of the whole image.
         is_instance: True where the finding is one object that can be counted; False
             for a region that may hold several, and for a label of the whole image.
+        parts: Connected parts of a region (eight neighbours); None for a box or a whole image.
         area_px: Area in pixels of the rendered image.
         area_mm2: Area in the image plane, in square millimetres.
         longest_diameter_px: Largest distance between two points of the region, pixel
-            corners included.
+            corners included; of a region in several parts, their whole spread.
         longest_diameter_mm: The same in millimetres.
         volume_ml: Volume of the whole structure in its 3-D annotation, in millilitres.
         side: Side of the patient, never of the picture; None where it cannot be known.
@@ -62,6 +63,7 @@ class Finding:
     role: str
     box: Box | None = None
     is_instance: bool = False
+    parts: int | None = None
     area_px: float | None = None
     area_mm2: float | None = None
     longest_diameter_px: float | None = None
@@ -156,6 +158,7 @@ class Sample:
         findings: What is there, in a fixed order.
         absent: Canonical terms that are known not to be there. What stands in neither list
             is unknown, and no text may speak of it.
+        countable: Canonical terms whose every object is marked, each as a finding of its own.
         exchanges: Questions and answers of the source itself.
         modality: DICOM modality code of this image.
         anatomy: Body parts shown.
@@ -178,6 +181,7 @@ class Sample:
     height: int
     findings: tuple[Finding, ...]
     absent: tuple[str, ...] = ()
+    countable: tuple[str, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     modality: str
     anatomy: tuple[str, ...]

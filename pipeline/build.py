@@ -109,7 +109,9 @@ def make_partition(job: Job, on_case: Callable[[], None] = lambda: None) -> Made
     loaded, converter = _converter(job.partition.source)
     if loaded.digest != job.manifest_digest:
         raise SourceError(
-            job.partition.source, "the manifest changed while the build ran", "run it again"
+            job.partition.source,
+            "the manifest changed while the build ran",
+            "run it again",
         )
     job.path.parent.mkdir(parents=True, exist_ok=True)
     tally = _Tally(subjects=set(), pairs=Counter(), findings=Counter(), rejections=[])
@@ -148,7 +150,11 @@ def _write_case(
 
 
 def _checked_pairs(
-    sample: Sample, loaded: LoadedManifest, text: TextSettings, case: Case, tally: _Tally
+    sample: Sample,
+    loaded: LoadedManifest,
+    text: TextSettings,
+    case: Case,
+    tally: _Tally,
 ) -> Iterator[Pair]:
     made = pairs_of(sample, loaded.manifest, text)
     for pair in made:
@@ -156,11 +162,18 @@ def _checked_pairs(
             yield pair
         else:
             tally.rejections.append(
-                _rejection(case, sample, "text_unchecked", f"{pair.format}: {pair.message}")
+                _rejection(
+                    case, sample, "text_unchecked", f"{pair.format}: {pair.message}"
+                )
             )
     if not made:
         tally.rejections.append(
-            _rejection(case, sample, "no_format", f"formats asked for: {', '.join(text.formats)}")
+            _rejection(
+                case,
+                sample,
+                "no_format",
+                f"formats asked for: {', '.join(text.formats)}",
+            )
         )
 
 
@@ -173,7 +186,9 @@ def _require_unchanged(job: Job, case: Case) -> None:
         status = job.root.path(file).stat()
         if stamp != (status.st_size, status.st_mtime_ns):
             raise SourceError(
-                case.source, f"{file} changed while the build ran", "run the same command again"
+                case.source,
+                f"{file} changed while the build ran",
+                "run the same command again",
             )
 
 
@@ -200,7 +215,11 @@ def _notes(job: Job, tally: _Tally) -> dict[str, Json]:
 
 
 def _made(job: Job, notes: Mapping[str, Json]) -> Made:
-    content = {key: value for key, value in notes.items() if key not in ("digest", "rejections")}
+    content = {
+        key: value
+        for key, value in notes.items()
+        if key not in ("digest", "rejections")
+    }
     return Made(
         path=job.partition.path,
         rejections=tuple(Rejection(**row) for row in notes["rejections"]),  # type: ignore[union-attr, arg-type]

@@ -60,12 +60,17 @@ def _make_in_workers(
     counter = context.Value("q", 0)
     stop = context.Event()
     pool = ProcessPoolExecutor(
-        workers, context, initializer=_start_worker, initargs=(counter, stop, os.getpid())
+        workers,
+        context,
+        initializer=_start_worker,
+        initargs=(counter, stop, os.getpid()),
     )
     try:
         waiting: set[Future[Made]] = {pool.submit(_make_in_worker, job) for job in jobs}
         while waiting:
-            finished, waiting = wait(waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED)
+            finished, waiting = wait(
+                waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED
+            )
             on_cases(counter.value)
             for future in finished:
                 yield future.result()

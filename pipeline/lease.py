@@ -77,7 +77,11 @@ class Lease:
         return time.time() - os.fstat(self._descriptor).st_mtime
 
     def _sign(self) -> None:
-        content = {"host": socket.gethostname(), "pid": os.getpid(), "command": sys.argv[:1]}
+        content = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "command": sys.argv[:1],
+        }
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps(content).encode(), 0)
 

@@ -34,13 +34,29 @@ _STRINGS = pa.list_(pa.string())
 # Name, type, and what it means; in the order of the file.
 COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("pair_id", pa.string(), "identity of the pair: one image, one conversation"),
-    ("sample_id", pa.string(), "identity of the image: source/case key, #plane-index for a slice"),
-    ("image", _IMAGE, "encoded PNG or JPEG; the source's own bytes where nothing was rendered"),
-    ("messages", pa.list_(_MESSAGE), "the conversation; the first turn opens with <image>"),
+    (
+        "sample_id",
+        pa.string(),
+        "identity of the image: source/case key, #plane-index for a slice",
+    ),
+    (
+        "image",
+        _IMAGE,
+        "encoded PNG or JPEG; the source's own bytes where nothing was rendered",
+    ),
+    (
+        "messages",
+        pa.list_(_MESSAGE),
+        "the conversation; the first turn opens with <image>",
+    ),
     ("format", pa.string(), "kind of text, a word of [format] in vocabulary.toml"),
     ("language", pa.string(), "en or zh"),
     ("split", pa.string(), "train, validation or test, by subject"),
-    ("modality", pa.string(), "DICOM modality code, or one of vocabulary.toml where there is none"),
+    (
+        "modality",
+        pa.string(),
+        "DICOM modality code, or one of vocabulary.toml where there is none",
+    ),
     ("department", pa.string(), "clinical department of the source"),
     ("anatomy", _STRINGS, "body parts shown"),
     ("task", _STRINGS, "tasks that the source was annotated for"),
@@ -52,14 +68,30 @@ COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ),
     ("width", pa.int32(), "columns of the image"),
     ("height", pa.int32(), "rows of the image"),
-    ("findings", pa.string(), "JSON: all that is known of the image, present and absent"),
+    (
+        "findings",
+        pa.string(),
+        "JSON: all that is known of the image, present and absent",
+    ),
     ("source", pa.string(), "name of the manifest"),
-    ("license", pa.string(), "licence of the source: SPDX identifier, LicenseRef-, or not stated"),
+    (
+        "license",
+        pa.string(),
+        "licence of the source: SPDX identifier, LicenseRef-, or not stated",
+    ),
     ("subject_id", pa.string(), "person, animal or specimen, as the source names it"),
     ("source_path", pa.string(), "image file relative to the root of the source"),
-    ("source_index", pa.int32(), "index of the slice or frame in the file's own storage order"),
+    (
+        "source_index",
+        pa.int32(),
+        "index of the slice or frame in the file's own storage order",
+    ),
     ("source_digest", pa.string(), "SHA-256 of the image file"),
-    ("annotation_path", pa.string(), "annotation file, folder or table relative to the root"),
+    (
+        "annotation_path",
+        pa.string(),
+        "annotation file, folder or table relative to the root",
+    ),
     (
         "annotation_digest",
         pa.string(),
@@ -70,11 +102,27 @@ COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("converter", pa.string(), "module and version that read the source"),
     ("transforms", pa.string(), "JSON: what was done to the pixels, in order"),
     ("template", pa.string(), "template file below templates/"),
-    ("template_digest", pa.string(), "SHA-256 of the template and all that it includes"),
+    (
+        "template_digest",
+        pa.string(),
+        "SHA-256 of the template and all that it includes",
+    ),
     ("captioner", pa.string(), "who wrote the text: template, vllm or openai"),
-    ("captioner_revision", pa.string(), "version of the model or of the template engine"),
-    ("captioner_settings", pa.string(), "JSON: everything that the captioner was set to"),
-    ("request_key", pa.string(), "digest of the request to a model; empty where there was none"),
+    (
+        "captioner_revision",
+        pa.string(),
+        "version of the model or of the template engine",
+    ),
+    (
+        "captioner_settings",
+        pa.string(),
+        "JSON: everything that the captioner was set to",
+    ),
+    (
+        "request_key",
+        pa.string(),
+        "digest of the request to a model; empty where there was none",
+    ),
     ("prompt", pa.string(), "what the captioner was given"),
     ("prompt_digest", pa.string(), "SHA-256 of the prompt"),
     ("attempts", pa.int32(), "how often the text was asked for"),
@@ -85,7 +133,11 @@ COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ("build_version", pa.string(), "version of this software"),
 )
 
-_HUGGING_FACE_TYPES = {pa.string(): "string", pa.int32(): "int32", pa.float64(): "float64"}
+_HUGGING_FACE_TYPES = {
+    pa.string(): "string",
+    pa.int32(): "int32",
+    pa.float64(): "float64",
+}
 _REPEATED = [
     "image.bytes", "image.path", "sample_id", "format", "language", "split", "modality",
     "department", "anatomy.list.element", "task.list.element", "labels.list.element",
@@ -130,10 +182,14 @@ def _leaf_columns() -> list[str]:
     out = []
     for name, kind, _ in COLUMNS:
         base, prefix = (
-            (kind.value_type, f"{name}.list.element") if pa.types.is_list(kind) else (kind, name)
+            (kind.value_type, f"{name}.list.element")
+            if pa.types.is_list(kind)
+            else (kind, name)
         )
         fields = (
-            [f"{prefix}.{field.name}" for field in base] if pa.types.is_struct(base) else [prefix]
+            [f"{prefix}.{field.name}" for field in base]
+            if pa.types.is_struct(base)
+            else [prefix]
         )
         out.extend(fields)
     return out
@@ -159,7 +215,9 @@ class ShardWriter:
         self._writer = pq.ParquetWriter(
             self._unfinished,
             _writing_schema(),
-            compression={c: "NONE" if c == "image.bytes" else "ZSTD" for c in _leaf_columns()},
+            compression={
+                c: "NONE" if c == "image.bytes" else "ZSTD" for c in _leaf_columns()
+            },
             use_dictionary=_REPEATED,
             dictionary_pagesize_limit=4 * GROUP_BYTES,
             write_statistics=_NARROW,
@@ -182,7 +240,9 @@ class ShardWriter:
             self._writer.close()
         self._unfinished.unlink(missing_ok=True)
 
-    def write_image(self, image: bytes, digest: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def write_image(
+        self, image: bytes, digest: str, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Add the rows of one image; each has every column but the image's bytes.
 
         Args:
@@ -190,7 +250,9 @@ class ShardWriter:
             digest: Identity of the picture.
             rows: By column; `image` holds the path only.
         """
-        is_full = len(self._images) >= GROUP_IMAGES or self._bytes + len(image) > GROUP_BYTES
+        is_full = (
+            len(self._images) >= GROUP_IMAGES or self._bytes + len(image) > GROUP_BYTES
+        )
         if self._images and is_full:
             self._flush()
         self._images.append(image)
@@ -206,12 +268,17 @@ class ShardWriter:
         arrays = []
         for name, kind, _ in COLUMNS:
             values = [row[name] for row in self._rows]
-            arrays.append(self._image_column(values) if name == "image" else pa.array(values, kind))
+            arrays.append(
+                self._image_column(values)
+                if name == "image"
+                else pa.array(values, kind)
+            )
         return pa.Table.from_arrays(arrays, schema=_writing_schema())
 
     def _image_column(self, paths: list[str]) -> pa.StructArray:
         bytes_once = pa.DictionaryArray.from_arrays(
-            pa.array(self._image_of_row, pa.int32()), pa.array(self._images, pa.binary())
+            pa.array(self._image_of_row, pa.int32()),
+            pa.array(self._images, pa.binary()),
         )
         return pa.StructArray.from_arrays(
             [bytes_once, pa.array(paths, pa.string())],
@@ -234,8 +301,12 @@ class ShardWriter:
 
 
 def _writing_schema() -> pa.Schema:
-    once = pa.struct([("bytes", pa.dictionary(pa.int32(), pa.binary())), ("path", pa.string())])
-    return pa.schema([(name, once if kind == _IMAGE else kind) for name, kind, _ in COLUMNS])
+    once = pa.struct(
+        [("bytes", pa.dictionary(pa.int32(), pa.binary())), ("path", pa.string())]
+    )
+    return pa.schema(
+        [(name, once if kind == _IMAGE else kind) for name, kind, _ in COLUMNS]
+    )
 
 
 def sync_file(path: Path) -> None:
@@ -283,5 +354,7 @@ def read_shards(
     """
     for path in sorted((folder / "data").glob("*/*.parquet")):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_rows, columns=list(columns) if columns else None):
+            for batch in file.iter_batches(
+                batch_rows, columns=list(columns) if columns else None
+            ):
                 yield from batch.to_pylist()

@@ -75,6 +75,8 @@ class Said:
     Attributes:
         findings: What is there.
         absent: Canonical terms that are surely not there.
+        countable: Canonical terms whose every object is marked, each as a finding of its own;
+            filled by the layout from the block's completeness.
         exchanges: The source's own questions and answers.
         spacing_mm: Row and column spacing, where the block gives it.
         modality: Modality of this image, where it differs from the manifest's.
@@ -85,6 +87,7 @@ class Said:
 
     findings: tuple[Finding, ...] = ()
     absent: tuple[str, ...] = ()
+    countable: tuple[str, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     spacing_mm: tuple[float, float] | None = None
     modality: str | None = None
@@ -98,6 +101,15 @@ def absent_terms(
 ) -> tuple[str, ...]:
     """The block's terms that are not present, sorted, where absence `is_known`; else none."""
     return tuple(sorted(set(terms) - set(present))) if is_known else ()
+
+
+def countable_terms(findings: Iterable[Finding], completeness: str) -> tuple[str, ...]:
+    """Terms whose findings are all the objects that there are, sorted."""
+    found = list(findings)
+    if completeness != "complete":
+        return ()
+    not_objects = {finding.label for finding in found if not finding.is_instance}
+    return tuple(sorted({finding.label for finding in found} - not_objects))
 
 
 def join_measurements(findings: Iterable[Finding]) -> tuple[Finding, ...]:

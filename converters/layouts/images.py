@@ -7,6 +7,7 @@ from converters.annotations.contract import (
     Question,
     Said,
     absent_terms,
+    countable_terms,
     join_measurements,
     module_of,
 )
@@ -59,6 +60,7 @@ def convert(
         height=height,
         findings=said.findings,
         absent=said.absent,
+        countable=said.countable,
         exchanges=said.exchanges,
         modality=said.modality or manifest.modality,
         anatomy=said.anatomy or tuple(manifest.anatomy),
@@ -88,6 +90,7 @@ def _ask(
         total = Said(
             findings=total.findings + said.findings,
             absent=tuple(sorted({*total.absent, *said.absent})),
+            countable=total.countable + countable_terms(said.findings, spec.completeness),
             exchanges=total.exchanges + said.exchanges,
             spacing_mm=said.spacing_mm or total.spacing_mm,
             modality=said.modality or total.modality,

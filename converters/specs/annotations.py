@@ -173,8 +173,9 @@ class Masks(AnnotationSpec):
     """Mask pictures beside the images.
 
     `files` is a pattern with placeholders of the image pattern. `objects` says what a
-    region is: `region` (one finding a label, whatever its parts) or `components` (each
-    connected component of at least `min_area_px` pixels is one object that can be counted).
+    region is: `region` (one finding a label, whatever its parts: where it may hold many
+    objects, the term is their plural, "axons") or `components` (each connected component of at
+    least `min_area_px` pixels is one object that can be counted).
     """
 
     kind: Literal["masks"]

@@ -75,7 +75,7 @@ def test_a_disc_is_as_wide_as_its_diameter(radius: int) -> None:
         is_instance=True,
     )
     assert finding.area_mm2 == pytest.approx(np.pi * (radius * 0.5) ** 2, rel=0.08)
-    assert finding.position == "centre"
+    assert finding.position == "center"
 
 
 def test_without_spacing_there_are_no_millimetres() -> None:
@@ -90,7 +90,7 @@ def test_without_spacing_there_are_no_millimetres() -> None:
 
 @pytest.mark.parametrize(
     ("x", "y", "expected"),
-    [(5, 5, "upper left"), (50, 50, "centre"), (95, 50, "centre right"), (50, 95, "lower centre")],
+    [(5, 5, "upper left"), (50, 50, "center"), (95, 50, "center right"), (50, 95, "lower center")],
 )
 def test_position_is_as_the_viewer_sees_it(x: float, y: float, expected: str) -> None:
     assert position(Box(x_min=x - 2, y_min=y - 2, x_max=x + 2, y_max=y + 2), 100, 100) == expected

@@ -1,0 +1,192 @@
+"""Checks that every text passes before it becomes a pair.
+
+A check is a name and a function that says what is wrong, or "". What a text may say is known
+from the draft that it was made from: labels, numbers, boxes, options.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from converters.vocabulary import terms
+from pipeline.view import Draft, View, box_numbers
+
+_BOX = re.compile(r"<box>\[(.*?)\]</box>")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_RESIDUE = re.compile(
+    r"\{\{|\}\}|\{%|\bNone\b|\bnan\b|\bundefined\b|  | [.,;?]|\.\.|<ref></ref>"
+)
+_NOT_ENGLISH = re.compile(r"[\u0400-\u04ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """A question and its answer, with what they were made from."""
+
+    question: str
+    answer: str
+    draft: Draft
+    view: View
+
+
+def failed_check(text: Text) -> tuple[str, str] | None:
+    """The name of the first check that a text fails and what is wrong, or None."""
+    for name, check in CHECKS.items():
+        wrong = check(text)
+        if wrong:
+            return name, wrong
+    return None
+
+
+def names_of_checks(draft: Draft) -> tuple[str, ...]:
+    """The checks that say something of a draft."""
+    return ("complete",) if draft.is_own_text else tuple(CHECKS)
+
+
+def _complete(text: Text) -> str:
+    return (
+        ""
+        if text.question.strip() and text.answer.strip()
+        else "question or answer is empty"
+    )
+
+
+@lru_cache(maxsize=64)
+def _mentions(labels: frozenset[str]) -> tuple[re.Pattern[str], dict[str, str]]:
+    """A pattern for every term of a source, longest first, and the term of each form."""
+    forms: dict[str, str] = {}
+    for name in sorted(labels):
+        forms[name.lower()] = name
+        forms.setdefault(terms()[name].plural.lower(), name)
+    ordered = sorted(forms, key=lambda form: (-len(form), form))
+    return re.compile(
+        r"\b(?:" + "|".join(map(re.escape, ordered)) + r")\b", re.IGNORECASE
+    ), forms
+
+
+def _labels(text: Text) -> str:
+    """Nothing is said to be there that is not, and nothing is denied that may be there."""
+    if text.draft.is_own_text:
+        return ""
+    sample = text.view.sample
+    present = {finding.label for finding in sample.findings}
+    if not set(text.draft.labels) <= present or not set(text.draft.denied) <= set(
+        sample.absent
+    ):
+        return "the draft speaks of what is not known"
+    labels = frozenset().union(*text.view.labels)
+    if not labels:
+        return ""
+    pattern, forms = _mentions(labels)
+    allowed = present | set(text.draft.denied) | set(sample.anatomy)
+    said = {forms[match.lower()] for match in pattern.findall(text.answer)}
+    return f"says {', '.join(sorted(said - allowed))}" if said - allowed else ""
+
+
+def _numbers(text: Text) -> str:
+    """Every number outside boxes comes from a fact."""
+    if text.draft.is_own_text:
+        return ""
+    found = set(_NUMBER.findall(_BOX.sub("", text.answer)))
+    if not found:
+        return ""
+    known = set(_NUMBER.findall(" ".join(_strings(text.draft.variables))))
+    return (
+        f"numbers without a fact: {', '.join(sorted(found - known))}"
+        if found - known
+        else ""
+    )
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _strings(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _strings(inner)
+    elif value is not None:
+        yield str(value)
+
+
+def _boxes(text: Text) -> str:
+    """Every box is a finding's, lies inside the image and has an area."""
+    if text.draft.is_own_text:
+        return ""
+    known = {box_numbers(box, text.view.size) for _, box in text.draft.boxes}
+    said = [
+        tuple(part.strip() for part in row.split(","))
+        for inside in _BOX.findall(f"{text.question} {text.answer}")
+        for row in inside.strip("[]").split("], [")
+    ]
+    if set(said) != known:
+        return "boxes are not those of the findings"
+    for x_min, y_min, x_max, y_max in (map(float, row) for row in said):
+        if not (0 <= x_min < x_max <= 1 and 0 <= y_min < y_max <= 1):
+            return f"box {x_min}, {y_min}, {x_max}, {y_max} is not inside the image"
+    return ""
+
+
+def _leak(text: Text) -> str:
+    """The question does not give its answer away."""
+    draft = text.draft
+    is_open = draft.template in ("detection/name.en.j2", "region_caption/region.en.j2")
+    if not (draft.options or is_open):
+        return ""
+    asked = text.question.split("\n", 1)[0].lower()
+    told = [
+        name
+        for name in draft.labels
+        if re.search(rf"\b{re.escape(name.lower())}\b", asked)
+    ]
+    return f"the question names {told[0]}" if told else ""
+
+
+def _options(text: Text) -> str:
+    """Options differ, exactly one is right, and the answer is its letter and its words."""
+    draft = text.draft
+    if not draft.options:
+        return ""
+    if len(set(draft.options)) < max(2, len(draft.options)):
+        return "options are repeated or missing"
+    present = {finding.label for finding in text.view.sample.findings}
+    is_image = not draft.boxes
+    right = (
+        [name for name in draft.options if name in present]
+        if is_image
+        else [draft.right]
+    )
+    if right != [draft.right]:
+        return f"right options: {', '.join(right) or 'none'}"
+    letter = "ABCD"[draft.options.index(draft.right)]
+    return (
+        ""
+        if f"{letter}. {draft.right}" in text.answer
+        else "the answer is not the right option"
+    )
+
+
+def _language(text: Text) -> str:
+    if text.draft.is_own_text:
+        return ""
+    return "not English" if _NOT_ENGLISH.search(text.question + text.answer) else ""
+
+
+def _residue(text: Text) -> str:
+    if text.draft.is_own_text:
+        return ""
+    found = _RESIDUE.search(text.question) or _RESIDUE.search(text.answer)
+    return f"left from the template: {found.group()!r}" if found else ""
+
+
+CHECKS: dict[str, Callable[[Text], str]] = {
+    "complete": _complete,
+    "labels": _labels,
+    "numbers": _numbers,
+    "boxes": _boxes,
+    "leak": _leak,
+    "options": _options,
+    "language": _language,
+    "residue": _residue,
+}

@@ -1,0 +1,52 @@
+"""What can be offered as a wrong answer: only what is known to be wrong.
+
+What is neither present nor surely absent is unknown, and is never offered.
+"""
+
+from converters.records import Box
+from converters.vocabulary import term
+from pipeline.view import View
+
+# Objects of these roles are one thing each: a red blood cell is not also a platelet.
+OBJECT_ROLES = ("cell", "instrument", "device")
+
+
+def of_image(view: View, label: str) -> list[str]:
+    """Terms of the block and role of a label that are surely not in the image, sorted.
+
+    A term of role "normal" goes with any role of its block.
+    """
+    roles = {term(label).role, "normal"}
+    block = view.block_of(label)
+    is_normal = term(label).role == "normal"
+    return [
+        name
+        for name in view.sample.absent
+        if name in block and (is_normal or term(name).role in roles)
+    ]
+
+
+def of_box(view: View, label: str, box: Box) -> list[str]:
+    """Terms of the block and role of a label that the box surely does not hold, sorted.
+
+    That is what is absent from the image, what is marked completely and elsewhere, and, for
+    objects, every other kind that is not marked there: the marked object is of one kind.
+    """
+    role = term(label).role
+    touching = {f.label for f in view.boxed if f.box and _touch(f.box, box)}
+    elsewhere = {f.label for f in view.boxed} - touching
+    pool = set(of_image(view, label))
+    if role in OBJECT_ROLES:
+        pool |= set(view.block_of(label))
+    elif view.is_complete(label):
+        pool |= elsewhere & view.block_of(label)
+    return sorted(name for name in pool - touching - {label} if term(name).role == role)
+
+
+def _touch(first: Box, second: Box) -> bool:
+    return not (
+        first.x_max <= second.x_min
+        or second.x_max <= first.x_min
+        or first.y_max <= second.y_min
+        or second.y_max <= first.y_min
+    )

@@ -1,0 +1,63 @@
+"""A question answered by yes or no."""
+
+from collections.abc import Iterator
+
+from converters.vocabulary import term
+from pipeline.formats import distractors
+from pipeline.phrasing import digest_order, draw_number
+from pipeline.view import Draft, View, box_numbers, image_words, named
+
+
+def drafts(view: View) -> list[Draft]:
+    """One yes and one no about the image, where absence is known; else one about a box.
+
+    Where nothing is known to be absent, every question about the image would be answered by
+    yes, and a model would learn to say it.
+    """
+    absent = [name for name in view.sample.absent if term(name).role != "normal"]
+    return [*_image(view, absent)] if absent else [*_region(view)]
+
+
+def _image(view: View, absent: list[str]) -> Iterator[Draft]:
+    sample = view.sample.sample_id
+    present = sorted({f.label for f in view.sample.findings if f.role != "normal"})
+    for is_there, names in ((True, present), (False, absent)):
+        for label in digest_order(f"{sample}/judgement", names)[:1]:
+            places = {f.position for f in view.sample.findings if f.label == label}
+            variables = {
+                **image_words(view.sample),
+                "name": named(term(label)),
+                "is_there": is_there,
+                "position": next(iter(places)) if len(places) == 1 else None,
+            }
+            yield Draft(
+                template="judgement/image.en.j2",
+                variables=variables,
+                labels=(label,) if is_there else (),
+                denied=() if is_there else (label,),
+            )
+
+
+def _region(view: View) -> Iterator[Draft]:
+    for finding in view.ordered("judgement", view.local):
+        if not finding.box or finding.role not in distractors.OBJECT_ROLES:
+            continue
+        wrong = distractors.of_box(view, finding.label, finding.box)
+        if not wrong:
+            continue
+        seed = f"{view.sample.sample_id}/judgement/{finding.label}"
+        is_there = draw_number(seed.encode(), 0) % 2 == 0
+        asked = finding.label if is_there else digest_order(seed, wrong)[0]
+        yield Draft(
+            template="judgement/region.en.j2",
+            variables={
+                **image_words(view.sample),
+                "asked": named(term(asked)),
+                "name": named(term(finding.label)),
+                "is_there": is_there,
+                "box": box_numbers(finding.box, view.size),
+            },
+            labels=(finding.label,),
+            boxes=((finding.label, finding.box),),
+        )
+        return

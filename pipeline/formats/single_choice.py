@@ -1,0 +1,88 @@
+"""A question with lettered options, exactly one of them right."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from converters.vocabulary import term
+from pipeline.formats import distractors
+from pipeline.phrasing import digest_order, draw_number
+from pipeline.view import Draft, View, box_numbers, image_words
+
+MAX_OPTIONS = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """An option as it is shown."""
+
+    letter: str
+    text: str
+
+
+def drafts(view: View) -> list[Draft]:
+    """At most one question about the image and one about a box."""
+    return [*_image(view), *_region(view)]
+
+
+def _image(view: View) -> Iterator[Draft]:
+    labels = sorted({finding.label for finding in view.sample.findings})
+    for label in digest_order(f"{view.sample.sample_id}/choice", labels):
+        wrong = distractors.of_image(view, label)
+        if wrong:
+            variables = _options(view, "image", label, wrong)
+            yield _draft(view, "single_choice/image.en.j2", label, variables)
+            return
+
+
+def _region(view: View) -> Iterator[Draft]:
+    for finding in view.ordered("choice", view.local):
+        wrong = (
+            distractors.of_box(view, finding.label, finding.box) if finding.box else []
+        )
+        if wrong and finding.box:
+            variables = _options(view, "region", finding.label, wrong)
+            variables["box"] = box_numbers(finding.box, view.size)
+            yield _draft(
+                view,
+                "single_choice/region.en.j2",
+                finding.label,
+                variables,
+                boxes=((finding.label, finding.box),),
+            )
+            return
+
+
+def _draft(
+    view: View, template: str, label: str, variables: dict[str, object], **more: object
+) -> Draft:
+    choices = variables["choices"]
+    assert isinstance(choices, list)
+    return Draft(
+        template=template,
+        variables={**image_words(view.sample), **variables},
+        labels=(label,),
+        options=tuple(choice.text for choice in choices),
+        right=label,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def _options(view: View, kind: str, label: str, wrong: list[str]) -> dict[str, object]:
+    """The right option among some wrong ones; its place and their number are drawn."""
+    seed = f"{view.sample.sample_id}/{kind}/{label}"
+    most = min(MAX_OPTIONS, 1 + len(wrong))
+    count = most if most < MAX_OPTIONS else 3 + draw_number(seed.encode(), 0) % 2
+    shown = digest_order(seed, wrong)[: count - 1]
+    shown.insert(draw_number(seed.encode(), 1) % count, label)
+    choices = [
+        Choice(letter=letter, text=text)
+        for letter, text in zip("ABCD", shown, strict=False)
+    ]
+    return {
+        "choices": choices,
+        "letter": choices[shown.index(label)].letter,
+        "right": label,
+        "role": "normal"
+        if "normal" in {term(name).role for name in shown}
+        else term(label).role,
+    }

@@ -1,0 +1,255 @@
+"""A sample as the formats see it: findings grouped and put into words a template can use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from converters.annotations.contract import module_of
+from converters.manifest import Manifest
+from converters.records import Box, Finding, Sample
+from converters.vocabulary import Term, modality, term
+from pipeline.phrasing import digest_order
+
+Labels = tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """A pair that can be made: what it says, before it is said.
+
+    Attributes:
+        template: Path below ``templates/``.
+        variables: What the template may speak of.
+        labels: Canonical terms that the answer says are there.
+        boxes: Boxes that question or answer give.
+        denied: Canonical terms that the answer says are not there.
+        options: Texts of the options of a choice, the right one among them.
+        right: The right option.
+        is_own_text: The words are the source's, not ours to check against findings.
+    """
+
+    template: str
+    variables: Mapping[str, object]
+    labels: tuple[str, ...] = ()
+    boxes: tuple[tuple[str, Box], ...] = ()
+    denied: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    right: str = ""
+    is_own_text: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """A term in the words of a sentence.
+
+    Attributes:
+        term: Singular, without article.
+        the: Singular as it stands in a sentence: with the article that it takes.
+        plural: Plural.
+        is_plural: The term itself is a plural, as "costal cartilages".
+    """
+
+    term: str
+    the: str
+    plural: str
+    is_plural: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """All findings of one term in the words of a sentence.
+
+    Attributes:
+        name: The term.
+        count: How many findings there are.
+        is_exact: All of its objects are marked, so that they may be counted.
+        positions: Where they are, each once, in the order of findings.
+        diameter: Longest diameter with its unit, where there is one finding and it is known.
+        in_parts: It is one region in several parts.
+        attributes: What the source measured, as (quantity, value).
+        role: The term's role.
+    """
+
+    name: Named
+    count: int
+    is_exact: bool
+    positions: tuple[str, ...]
+    diameter: str
+    in_parts: bool
+    attributes: tuple[tuple[str, str], ...]
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """A sample, its manifest, and what both together allow to be said.
+
+    Attributes:
+        sample: The sample.
+        manifest: The manifest of its source.
+        labels: The terms of each annotation block.
+    """
+
+    sample: Sample
+    manifest: Manifest
+    labels: Labels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image."""
+        return self.sample.width, self.sample.height
+
+    @property
+    def boxed(self) -> list[Finding]:
+        """Findings with a box, in their fixed order."""
+        return [finding for finding in self.sample.findings if finding.box]
+
+    @property
+    def local(self) -> list[Finding]:
+        """Findings whose box says where they are: it leaves a tenth of the image at least."""
+        whole = self.sample.width * self.sample.height
+        return [
+            f for f in self.boxed if f.box and f.box.width * f.box.height < 0.9 * whole
+        ]
+
+    def ordered(self, seed: str, findings: list[Finding]) -> list[Finding]:
+        """Findings in an order drawn by digest: one of each term first, then the others."""
+        numbered = {f"{f.label}/{n}": f for n, f in enumerate(findings)}
+        names = digest_order(f"{self.sample.sample_id}/{seed}", list(numbered))
+        first: dict[str, str] = {}
+        for name in names:
+            first.setdefault(numbered[name].label, name)
+        heads = set(first.values())
+        return [numbered[n] for n in names if n in heads] + [
+            numbered[n] for n in names if n not in heads
+        ]
+
+    def groups(self) -> list[Group]:
+        """Findings by term, the largest first; labels of the whole image before regions."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self.sample.findings:
+            found.setdefault(finding.label, []).append(finding)
+        # A label of the whole image and its boxes are the same thing, said twice.
+        said = [[f for f in same if f.box] or same for same in found.values()]
+        return [self._group(findings) for findings in sorted(said, key=_prominence)]
+
+    def _group(self, findings: list[Finding]) -> Group:
+        first = findings[0]
+        single = len(findings) == 1
+        return Group(
+            name=named(term(first.label)),
+            count=len(findings),
+            is_exact=first.label in self.sample.countable,
+            positions=tuple(dict.fromkeys(f.position for f in findings if f.position)),
+            diameter=diameter(first) if single else "",
+            in_parts=single and is_in_parts(first),
+            attributes=tuple(pair for f in findings for pair in f.attributes)
+            if single
+            else (),
+            role=first.role,
+        )
+
+    def block_of(self, label: str) -> frozenset[str]:
+        """The terms of the first block that can say a term."""
+        return next((block for block in self.labels if label in block), frozenset())
+
+    def is_complete(self, label: str) -> bool:
+        """Whether every place of a term is marked: its first block says all that is there."""
+        for block, spec in zip(
+            self.labels, self.manifest.layout.annotations, strict=True
+        ):
+            if label in block:
+                return spec.completeness == "complete"
+        return False
+
+
+def _prominence(findings: list[Finding]) -> tuple[bool, float, str]:
+    area = sum(
+        f.area_px or (f.box.width * f.box.height if f.box else 0) for f in findings
+    )
+    return (findings[0].box is not None, -area, findings[0].label)
+
+
+@lru_cache(maxsize=8192)
+def named(of: Term) -> Named:
+    """A term in the words of a sentence."""
+    return Named(
+        term=of.term,
+        the=of.with_article,
+        plural=of.plural,
+        is_plural=of.plural == of.term and of.term.endswith("s"),
+    )
+
+
+def is_in_parts(finding: Finding) -> bool:
+    """Whether a reader should be told that one thing is seen in several parts."""
+    name = named(term(finding.label))
+    is_one_thing = (
+        name.the != name.term and not name.is_plural and not finding.is_instance
+    )
+    return is_one_thing and (finding.parts or 1) > 1
+
+
+def diameter(finding: Finding) -> str:
+    """The longest diameter of a thing in one part; the spread of several is no diameter."""
+    return length(finding.longest_diameter_mm) if finding.parts == 1 else ""
+
+
+def length(value_mm: float | None) -> str:
+    """A length with its unit, rounded to what a reader can use; "" where it is not known."""
+    if value_mm is None:
+        return ""
+    if value_mm < 0.1:
+        return f"{value_mm * 1000:.2g} µm"
+    if value_mm < 10:
+        return f"{value_mm:.1f} mm"
+    return f"{value_mm:.0f} mm"
+
+
+def labels_of(manifest: Manifest) -> Labels:
+    """The terms of each annotation block, in the manifest's order."""
+    return tuple(
+        frozenset(module_of(spec.kind).terms_of(spec))
+        for spec in manifest.layout.annotations
+    )
+
+
+def box_numbers(box: Box, size: tuple[int, int]) -> tuple[str, str, str, str]:
+    """A box from 0 to 1 with two decimals; with more where two would leave it no area."""
+    width, height = size
+    values = (
+        box.x_min / width,
+        box.y_min / height,
+        box.x_max / width,
+        box.y_max / height,
+    )
+    for decimals in (2, 3, 4, 5):
+        x_min, y_min, x_max, y_max = (
+            f"{min(max(v, 0.0), 1.0):.{decimals}f}" for v in values
+        )
+        if float(x_min) < float(x_max) and float(y_min) < float(y_max):
+            break
+    return x_min, y_min, x_max, y_max
+
+
+def overlap(first: Box, second: Box) -> float:
+    """Intersection over union of two boxes, 0 to 1."""
+    across = min(first.x_max, second.x_max) - max(first.x_min, second.x_min)
+    down = min(first.y_max, second.y_max) - max(first.y_min, second.y_min)
+    if across <= 0 or down <= 0:
+        return 0.0
+    both = across * down
+    return both / (first.width * first.height + second.width * second.height - both)
+
+
+def image_words(sample: Sample) -> dict[str, object]:
+    """What every template may say of the image itself."""
+    words = modality(sample.modality)
+    return {
+        "image_name": words.image,
+        "image_article": words.article,
+        "modality": words.name,
+        "view": sample.view,
+        "sequence": sample.sequence,
+        "anatomy": list(sample.anatomy),
+    }

@@ -1,0 +1,188 @@
+"""Texts for a sample: drafts of each format, answered by the captioner, checked, made pairs."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+
+from converters.manifest import Manifest
+from converters.records import Finding, Json, Sample
+from pipeline.captioner import Answer, Captioner, Prompt, TemplateCaptioner
+from pipeline.checks import Text, failed_check, names_of_checks
+from pipeline.digests import digest_bytes
+from pipeline.formats import format_module
+from pipeline.pairs import Message, Pair, TextFailure
+from pipeline.phrasing import render, template_digest, templates_of
+from pipeline.view import Draft, Labels, View, diameter, image_words, labels_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextSettings:
+    """What is written about each sample.
+
+    Attributes:
+        formats: Words of ``[format]`` in the vocabulary, in their fixed order.
+        languages: Only "en" for now.
+    """
+
+    formats: tuple[str, ...]
+    languages: tuple[str, ...]
+
+
+@lru_cache(maxsize=64)
+def _labels(name: str, manifest: "_Kept") -> Labels:
+    return labels_of(manifest.manifest)
+
+
+class _Kept:
+    """A manifest as a key of a cache: by its name and its identity."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Kept) and other.manifest is self.manifest
+
+    def __hash__(self) -> int:
+        return id(self.manifest)
+
+
+def text_identity(settings: TextSettings) -> dict[str, Json]:
+    """Everything that decides the texts, for the digest of a partition."""
+    captioner = TemplateCaptioner()
+    templates = templates_of(settings.formats, settings.languages)
+    return {
+        "formats": list(settings.formats),
+        "languages": list(settings.languages),
+        "captioner": [captioner.name, captioner.revision, captioner.settings],
+        "templates": {name: template_digest(name) for name in templates},
+    }
+
+
+def pairs_of(
+    sample: Sample, manifest: Manifest, settings: TextSettings
+) -> list[Pair | TextFailure]:
+    """Every pair that can be made of a sample, in a fixed order.
+
+    The result depends on the sample, the manifest, the templates and the settings alone.
+    """
+    view = View(
+        sample=sample, manifest=manifest, labels=_labels(manifest.name, _Kept(manifest))
+    )
+    captioner = TemplateCaptioner()
+    made: list[Pair | TextFailure] = []
+    for language in settings.languages:
+        facts = _facts(view, language)
+        for name in settings.formats:
+            drafts: list[Draft] = format_module(name).drafts(view)
+            made += _written(view, name, language, drafts, facts, captioner)
+    return made
+
+
+def _written(
+    view: View,
+    name: str,
+    language: str,
+    drafts: list[Draft],
+    facts: str,
+    captioner: Captioner,
+) -> list[Pair | TextFailure]:
+    prompts = [
+        Prompt(
+            pair_id=_pair_id(view.sample.sample_id, name, language, number),
+            template=draft.template,
+            variables=draft.variables,
+            language=language,
+            text=facts,
+        )
+        for number, draft in enumerate(drafts)
+    ]
+    answers = captioner.caption(prompts)
+    return [
+        _pair(view, name, draft, prompt, answer, captioner)
+        for draft, prompt, answer in zip(drafts, prompts, answers, strict=True)
+    ]
+
+
+def _pair_id(sample_id: str, name: str, language: str, number: int) -> str:
+    return sha256(f"{sample_id}\0{name}\0{language}\0{number}".encode()).hexdigest()[
+        :32
+    ]
+
+
+def _pair(
+    view: View,
+    name: str,
+    draft: Draft,
+    prompt: Prompt,
+    answer: Answer,
+    captioner: Captioner,
+) -> Pair | TextFailure:
+    question = render(
+        draft.template,
+        "question",
+        draft.variables,
+        language=prompt.language,
+        seed=prompt.pair_id,
+    )
+    text = Text(question=question, answer=answer.text, draft=draft, view=view)
+    failed = failed_check(text)
+    if failed:
+        return TextFailure(
+            format=name, check=failed[0], message=f"{failed[0]}: {failed[1]}"
+        )
+    return Pair(
+        pair_id=prompt.pair_id,
+        sample_id=view.sample.sample_id,
+        format=name,
+        language=prompt.language,
+        messages=(
+            Message(role="user", content=f"<image>\n{question}"),
+            Message(role="assistant", content=answer.text),
+        ),
+        labels=tuple(dict.fromkeys(draft.labels)),
+        boxes=draft.boxes,
+        template=draft.template,
+        template_digest=template_digest(draft.template),
+        captioner=captioner.name,
+        captioner_revision=captioner.revision,
+        captioner_settings=captioner.settings,
+        request_key="",
+        prompt=prompt.text,
+        prompt_digest=digest_bytes(prompt.text.encode("utf-8")),
+        attempts=1,
+        checks=names_of_checks(draft),
+    )
+
+
+def _facts(view: View, language: str) -> str:
+    """What is known of a sample, in the words that a captioner is given."""
+    sample = view.sample
+    variables = {
+        **image_words(sample),
+        "department": view.manifest.department,
+        "present": [_fact(finding, view) for finding in sample.findings],
+        "absent": list(sample.absent),
+        "counts": list(sample.countable),
+    }
+    return render(
+        f"parts/facts.{language}.j2", "facts", variables, language=language, seed=""
+    )
+
+
+def _fact(finding: Finding, view: View) -> dict[str, object]:
+    width, height = view.size
+    box = finding.box
+    return {
+        "label": finding.label,
+        "side": finding.side,
+        "box": box
+        and [
+            round(box.x_min / width * 1000),
+            round(box.y_min / height * 1000),
+            round(box.x_max / width * 1000),
+            round(box.y_max / height * 1000),
+        ],
+        "position": finding.position,
+        "diameter": diameter(finding),
+        "attributes": finding.attributes,
+    }
