@@ -279,7 +279,7 @@ def test_every_sample_of_axondeepseg_is_read(axon: Built) -> None:
 
 def test_areas_of_axondeepseg_are_those_of_the_masks_of_one_class(axon: Built) -> None:
     # The files of one class are another export of the same annotation, strays included.
-    for label in ("axon", "myelin"):
+    for label in ("axons", "myelin"):
         for sample, finding in axon.of(label):
             name = Path(sample.source_path).stem + f"_seg-{label}-manual.png"
             folder = "derivatives/labels" / Path(sample.source_path).parent
@@ -288,7 +288,7 @@ def test_areas_of_axondeepseg_are_those_of_the_masks_of_one_class(axon: Built) -
 
 
 def test_areas_of_axondeepseg_are_in_the_pixel_size_of_the_sidecar(axon: Built) -> None:
-    for sample, finding in axon.of("axon"):
+    for sample, finding in axon.of("axons"):
         image = axon.folder / sample.source_path
         own = image.with_suffix(".json")
         shared = image.with_name(image.name.split("_")[0] + "_SEM.json")
