@@ -52,22 +52,16 @@ class Built:
         root, _ = locate_root(manifest, folder)
         converter = converter_for(manifest)
         outcomes: list[Outcome] = [
-            out
-            for case in converter.cases(root)
-            for out in converter.convert(root, case)
+            out for case in converter.cases(root) for out in converter.convert(root, case)
         ]
         self.folder = folder
         self.samples = {o.source_path: o for o in outcomes if isinstance(o, Sample)}
-        self.rejections = Counter(
-            o.reason for o in outcomes if isinstance(o, Rejection)
-        )
+        self.rejections = Counter(o.reason for o in outcomes if isinstance(o, Rejection))
 
     @property
     def labels(self) -> Counter[str]:
         """Findings by label."""
-        return Counter(
-            f.label for sample in self.samples.values() for f in sample.findings
-        )
+        return Counter(f.label for sample in self.samples.values() for f in sample.findings)
 
     def of(self, label: str) -> Iterator[tuple[Sample, Finding]]:
         """Samples with the finding of a label that has a box."""
@@ -177,20 +171,14 @@ def test_region_of_hc18_agrees_with_the_measured_circumference(hc18: Built) -> N
 def test_box_of_hc18_is_that_of_the_mask(hc18: Built) -> None:
     for sample, finding in hc18.of("fetal head"):
         name = sample.source_path.replace(".png", "_Annotation.png")
-        assert box_of(finding) == bounds(
-            ndimage.binary_fill_holes(grey(hc18.folder / name) > 127)
-        )
+        assert box_of(finding) == bounds(ndimage.binary_fill_holes(grey(hc18.folder / name) > 127))
 
 
-def test_repeats_of_hc18_belong_to_their_examination(
-    hc18: Built, real_data: Path
-) -> None:
+def test_repeats_of_hc18_belong_to_their_examination(hc18: Built, real_data: Path) -> None:
     manifest = load_manifest("hc18").manifest
     root, _ = locate_root(manifest, real_data / "hc18")
     cases = converter_for(manifest).cases(root)
-    subjects = {
-        case.subject_id for case in cases if "010_" in case.key and not case.fault
-    }
+    subjects = {case.subject_id for case in cases if "010_" in case.key and not case.fault}
     assert subjects == {"010"}
 
 
@@ -225,8 +213,7 @@ def test_rows_of_wbc_zheng_without_their_image_are_rejected(wbc: Built) -> None:
 def test_class_of_wbc_zheng_is_that_of_its_own_table(wbc: Built) -> None:
     for number in (1, 2):
         table = {
-            int(r[0]): r[1]
-            for r in rows(wbc.folder / f"Class Labels of Dataset {number}.csv")
+            int(r[0]): r[1] for r in rows(wbc.folder / f"Class Labels of Dataset {number}.csv")
         }
         for path, sample in wbc.samples.items():
             if path.startswith(f"Dataset {number}/"):
@@ -250,8 +237,7 @@ def test_boxes_of_wbc_zheng_are_those_of_the_codes(wbc: Built) -> None:
 
 def test_stray_pixels_of_wbc_zheng_are_counted(wbc: Built) -> None:
     stray = sum(
-        int((~np.isin(grey(path), (0, 128, 255))).sum())
-        for path in wbc.folder.glob("*/*.png")
+        int((~np.isin(grey(path), (0, 128, 255))).sum()) for path in wbc.folder.glob("*/*.png")
     )
     moved = [
         step["moved_px"]
@@ -279,9 +265,9 @@ def test_every_sample_of_axondeepseg_is_read(axon: Built) -> None:
 
 def test_areas_of_axondeepseg_are_those_of_the_masks_of_one_class(axon: Built) -> None:
     # The files of one class are another export of the same annotation, strays included.
-    for label in ("axons", "myelin"):
+    for label, suffix in (("axons", "axon"), ("myelin", "myelin")):
         for sample, finding in axon.of(label):
-            name = Path(sample.source_path).stem + f"_seg-{label}-manual.png"
+            name = Path(sample.source_path).stem + f"_seg-{suffix}-manual.png"
             folder = "derivatives/labels" / Path(sample.source_path).parent
             mask = grey(axon.folder / folder / name)
             assert abs(finding.area_px - np.count_nonzero(mask == 255)) <= 9
@@ -294,9 +280,7 @@ def test_areas_of_axondeepseg_are_in_the_pixel_size_of_the_sidecar(axon: Built) 
         shared = image.with_name(image.name.split("_")[0] + "_SEM.json")
         content = json.loads((own if own.exists() else shared).read_text())
         width_um, height_um = content["PixelSize"]
-        assert finding.area_mm2 == pytest.approx(
-            finding.area_px * width_um * height_um * 1e-6
-        )
+        assert finding.area_mm2 == pytest.approx(finding.area_px * width_um * height_um * 1e-6)
 
 
 def test_subjects_of_axondeepseg_are_its_participants(axon: Built) -> None:
@@ -322,15 +306,10 @@ def chest_rows(chest: Built) -> dict[str, list[str]]:
 
 def test_labels_of_chestxray14_are_those_of_the_table(chest: Built) -> None:
     raw = Counter(
-        CHEST_NAMES[name]
-        for row in chest_rows(chest).values()
-        for name in row[1].split("|")
+        CHEST_NAMES[name] for row in chest_rows(chest).values() for name in row[1].split("|")
     )
     found = Counter(
-        f.label
-        for sample in chest.samples.values()
-        for f in sample.findings
-        if f.box is None
+        f.label for sample in chest.samples.values() for f in sample.findings if f.box is None
     )
     assert found == raw
 
@@ -345,10 +324,7 @@ def test_boxes_of_chestxray14_are_those_of_the_table(chest: Built) -> None:
         (
             Path(sample.source_path).name,
             f.label,
-            *(
-                round(v, 3)
-                for v in (f.box.x_min, f.box.y_min, f.box.width, f.box.height)
-            ),
+            *(round(v, 3) for v in (f.box.x_min, f.box.y_min, f.box.width, f.box.height)),
         )
         for sample in chest.samples.values()
         for f in sample.findings
@@ -365,9 +341,7 @@ def test_boxes_of_chestxray14_without_their_image_are_rejected(chest: Built) -> 
 
 def test_views_of_chestxray14_are_those_of_the_table(chest: Built) -> None:
     raw = {name: row[6] for name, row in chest_rows(chest).items()}
-    assert {
-        Path(path).name: sample.view for path, sample in chest.samples.items()
-    } == raw
+    assert {Path(path).name: sample.view for path, sample in chest.samples.items()} == raw
 
 
 def test_nothing_of_chestxray14_is_absent_but_where_nothing_was_found(
