@@ -43,9 +43,7 @@ def sheet_rows(
     try:
         _require_harmless(data, source, path)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of styles and validations that are not read
+            warnings.simplefilter("ignore")  # of styles and validations that are not read
             yield from _padded(_read(data, sheet, source, path))
     except _BROKEN as error:
         raise SourceError(
@@ -95,9 +93,7 @@ def _read(data: bytes, sheet: str | None, source: str, path: str) -> list[list[s
     return _limited(page.iter_rows(values_only=True), source, path)
 
 
-def _limited(
-    rows: Iterable[tuple[Any, ...]], source: str, path: str
-) -> list[list[str]]:
+def _limited(rows: Iterable[tuple[Any, ...]], source: str, path: str) -> list[list[str]]:
     found: list[list[str]] = []
     for row in rows:
         if len(row) > MAX_COLUMNS or len(found) >= MAX_ROWS:

@@ -71,9 +71,7 @@ def read_table(spec: TableFile, root: Root, listing: Listing) -> Table:
     if path.lower().endswith(".xlsx"):
         from converters.sheets import sheet_rows
 
-        return _table(
-            spec, root.source, path, sheet_rows(data, spec.sheet, root.source, path)
-        )
+        return _table(spec, root.source, path, sheet_rows(data, spec.sheet, root.source, path))
     return _table(spec, root.source, path, _text_rows(spec, data, root.source, path))
 
 
@@ -142,9 +140,7 @@ def _text_rows(spec: TableFile, data: bytes, source: str, path: str) -> _Lines:
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceError(
-            source, f"{path}, line {line}: a NUL byte", "get the table again"
-        )
+        raise SourceError(source, f"{path}, line {line}: a NUL byte", "get the table again")
     delimiter = "\t" if path.lower().endswith(".tsv") else spec.delimiter
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -161,9 +157,7 @@ def _text_rows(spec: TableFile, data: bytes, source: str, path: str) -> _Lines:
 def _table(spec: TableFile, source: str, path: str, lines: _Lines) -> Table:
     for _ in range(spec.skip_rows):
         if next(lines, None) is None:
-            raise SourceError(
-                source, f"{path} has less than {spec.skip_rows} rows", "get it again"
-            )
+            raise SourceError(source, f"{path} has less than {spec.skip_rows} rows", "get it again")
     names = _header(spec, source, path, lines)
     rows = []
     for number, cells in lines:
@@ -172,9 +166,7 @@ def _table(spec: TableFile, source: str, path: str, lines: _Lines) -> Table:
         fitted = _fitted(cells, len(names), source, f"{path}, row {number}")
         rows.append(Row(number=number, values=dict(zip(names, fitted, strict=True))))
         if len(rows) * len(names) > MAX_CELLS:
-            raise SourceError(
-                source, f"{path} has more than {MAX_CELLS:,} cells", "cut it"
-            )
+            raise SourceError(source, f"{path} has more than {MAX_CELLS:,} cells", "cut it")
     return Table(path=path, columns=names, rows=tuple(rows))
 
 

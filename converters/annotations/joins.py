@@ -48,9 +48,7 @@ def join_files(pattern: str, renamed: Mapping[str, str], block: Block) -> Joined
     for image in block.images:
         try:
             key = tuple(
-                fill(renamed[name], image.fields)
-                if name in renamed
-                else image.fields[name]
+                fill(renamed[name], image.fields) if name in renamed else image.fields[name]
                 for name in names
             )
         except CaseError:

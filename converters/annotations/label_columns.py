@@ -20,9 +20,7 @@ _NEVER_NEGATIVE = ("mm", "cm", "mm2", "ml", "years")
 
 def columns_of(columns: Columns) -> list[str]:
     """Names of the columns that are read."""
-    return (
-        list(columns.labels) if isinstance(columns, OneHotColumns) else [columns.column]
-    )
+    return list(columns.labels) if isinstance(columns, OneHotColumns) else [columns.column]
 
 
 def require_known_codes(columns: Columns, row: Row, source: str, where: str) -> None:
@@ -77,9 +75,7 @@ def _from_column(columns: SingleColumn, row: Row, completeness: Completeness) ->
         # Empty or ignored: what it would have been is not known, so nothing is absent.
         return Said()
     present = [columns.labels[code] for code in codes]
-    is_known = (
-        _excludes(present, exclusive=columns.exclusive) or completeness != "partial"
-    )
+    is_known = _excludes(present, exclusive=columns.exclusive) or completeness != "partial"
     return Said(
         findings=tuple(_finding(columns.labels[code], code) for code in codes),
         absent=absent_terms(columns.labels.values(), present, is_known=is_known),
@@ -91,9 +87,7 @@ def _from_one_hot(columns: OneHotColumns, row: Row, completeness: Completeness) 
     present = [columns.labels[name] for name in names]
     unknown = {columns.labels[name] for name in columns.labels if row[name] in columns.unknown}
     others = set(columns.labels.values()) - unknown
-    is_known = (
-        _excludes(present, exclusive=columns.exclusive) or completeness != "partial"
-    )
+    is_known = _excludes(present, exclusive=columns.exclusive) or completeness != "partial"
     return Said(
         findings=tuple(_finding(columns.labels[name], name) for name in names),
         absent=absent_terms(others, present, is_known=is_known),
@@ -109,16 +103,12 @@ def _excludes(present: Sequence[str], *, exclusive: bool) -> bool:
     distinct = sorted(set(present))
     has_normal = any(term(name).role == "normal" for name in distinct)
     if len(distinct) > 1 and (exclusive or has_normal):
-        raise CaseError(
-            "labels_contradict", f"{' and '.join(distinct)} cannot both hold"
-        )
+        raise CaseError("labels_contradict", f"{' and '.join(distinct)} cannot both hold")
     return bool(distinct) and (exclusive or has_normal)
 
 
 def _finding(label: str, code: str) -> Finding:
-    return Finding(
-        label=label, code=code, role=term(label).role, side=term(label).side or None
-    )
+    return Finding(label=label, code=code, role=term(label).role, side=term(label).side or None)
 
 
 def _measured(columns: Measurement, row: Row) -> Said:

@@ -47,19 +47,13 @@ def index(spec: LabelTable, block: Block) -> Index:
             columns[image.path] = {**row.values, **image.fields}
         except CaseError as error:
             faults[image.path] = Fault(reason=error.reason, message=error.message)
-    orphans = [
-        (f"{table.path}:{key}", rows[0])
-        for key, rows in keyed.items()
-        if key not in used
-    ]
+    orphans = [(f"{table.path}:{key}", rows[0]) for key, rows in keyed.items() if key not in used]
     orphans += [(f"{table.path}:row {row.number}", row) for row in keyless]
     return Index(
         entries=entries,
         columns=columns,
         faults=faults,
-        orphans=tuple(
-            (key, f"row {row.number} of {table.path}") for key, row in orphans
-        ),
+        orphans=tuple((key, f"row {row.number} of {table.path}") for key, row in orphans),
     )
 
 
@@ -98,9 +92,7 @@ def _one_row(rows: list[Row], path: str) -> Row:
 
 def _entry(spec: LabelTable, path: str, row: Row) -> Entry:
     """The entry of one image; what cannot hold is found here, before pixels are read."""
-    labels = [
-        labels_in(columns, row.values, spec.completeness) for columns in spec.columns
-    ]
+    labels = [labels_in(columns, row.values, spec.completeness) for columns in spec.columns]
     codes = sorted({finding.code for said in labels for finding in said.findings})
     _spacing(spec, row.values)
     return Entry(table=path, values=dict(row.values), labels=tuple(codes))
@@ -119,9 +111,7 @@ def _millimetres(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not _MIN_MM <= value <= _MAX_MM:
-        raise CaseError(
-            "geometry_invalid", f"{name} is {text[:40]!r}, and no size of a pixel"
-        )
+        raise CaseError("geometry_invalid", f"{name} is {text[:40]!r}, and no size of a pixel")
     return value
 
 
@@ -143,9 +133,5 @@ def terms_of(spec: LabelTable) -> tuple[str, ...]:
     """Every term that the block can say."""
     found: list[str] = []
     for columns in spec.columns:
-        found += (
-            [columns.label]
-            if isinstance(columns, Measurement)
-            else columns.labels.values()
-        )
+        found += [columns.label] if isinstance(columns, Measurement) else columns.labels.values()
     return tuple(dict.fromkeys(found))

@@ -89,16 +89,12 @@ def _layer(spec: Masks, label: str, code: str, mask: Mask) -> Layer:
 
 
 @singledispatch
-def _layers(
-    codes: object, spec: Masks, question: Question
-) -> tuple[list[Layer], Steps]:
+def _layers(codes: object, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
     raise NotImplementedError(f"masks of {type(codes).__name__}")
 
 
 @_layers.register
-def _binary(
-    codes: Binary, spec: Masks, question: Question
-) -> tuple[list[Layer], Steps]:
+def _binary(codes: Binary, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
     (path, picture), *_ = _masks(question)
     mask: Mask = grey_values(picture, path) > codes.threshold
     steps: Steps = ()
@@ -109,9 +105,7 @@ def _binary(
 
 
 @_layers.register
-def _index(
-    codes: IndexCodes, spec: Masks, question: Question
-) -> tuple[list[Layer], Steps]:
+def _index(codes: IndexCodes, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
     (path, picture), *_ = _masks(question)
     values, moved = snap_values(
         grey_values(picture, path),
@@ -120,20 +114,15 @@ def _index(
         name=path,
     )
     layers = [
-        _layer(spec, label, str(code), values == code)
-        for code, label in codes.labels.items()
+        _layer(spec, label, str(code), values == code) for code, label in codes.labels.items()
     ]
     return layers, _snapped(codes.snap, moved)
 
 
 @_layers.register
-def _color(
-    codes: ColorCodes, spec: Masks, question: Question
-) -> tuple[list[Layer], Steps]:
+def _color(codes: ColorCodes, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
     (path, picture), *_ = _masks(question)
-    known = {
-        int(code.removeprefix("#"), 16): code for code in (*codes.labels, *codes.ignore)
-    }
+    known = {int(code.removeprefix("#"), 16): code for code in (*codes.labels, *codes.ignore)}
     values, moved = snap_values(
         color_values(picture, path),
         list(known),
@@ -154,28 +143,20 @@ def _snapped(snap: int, moved: int) -> Steps:
 
 
 @_layers.register
-def _per_class(
-    codes: FilePerClass, spec: Masks, question: Question
-) -> tuple[list[Layer], Steps]:
+def _per_class(codes: FilePerClass, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
     match = compile_pattern(spec.files).fullmatch
     masks: dict[str, list[Mask]] = {}
     for path, picture in _masks(question):
         found = match(path)
         code = found[codes.field] if found else ""
         if code in codes.labels:
-            masks.setdefault(code, []).append(
-                grey_values(picture, path) > codes.threshold
-            )
+            masks.setdefault(code, []).append(grey_values(picture, path) > codes.threshold)
     return [
-        layer
-        for code, parts in masks.items()
-        for layer in _classed(spec, codes, code, parts)
+        layer for code, parts in masks.items() for layer in _classed(spec, codes, code, parts)
     ], ()
 
 
-def _classed(
-    spec: Masks, codes: FilePerClass, code: str, parts: Sequence[Mask]
-) -> list[Layer]:
+def _classed(spec: Masks, codes: FilePerClass, code: str, parts: Sequence[Mask]) -> list[Layer]:
     """Files of one class stay apart where components are objects; else they are one region."""
     if spec.objects == "region":
         parts = [np.logical_or.reduce(parts)]
@@ -190,15 +171,11 @@ def _per_instance(
     for path, picture in _masks(question):
         region = region_of(grey_values(picture, path) > codes.threshold)
         if region is None:
-            raise CaseError(
-                "box_empty", f"{path} marks no pixel, and should mark an object"
-            )
+            raise CaseError("box_empty", f"{path} marks no pixel, and should mark an object")
         key = (region.row, region.column, region.mask.shape, region.mask.tobytes())
         found[key] = region
     twice = len(question.entry.files) - len(found)
-    steps: Steps = (
-        ({"step": "drop_repeated_objects", "objects": twice},) if twice else ()
-    )
+    steps: Steps = ({"step": "drop_repeated_objects", "objects": twice},) if twice else ()
     layer = Layer(
         label=codes.label,
         code="",
@@ -210,9 +187,7 @@ def _per_instance(
 
 
 @_layers.register
-def _instances(
-    codes: InstanceCodes, spec: Masks, question: Question
-) -> tuple[list[Layer], Steps]:
+def _instances(codes: InstanceCodes, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
     (path, picture), *_ = _masks(question)
     regions = _numbered(grey_values(picture, path), path)
     layer = Layer(
@@ -235,8 +210,6 @@ def _numbered(values: Values, path: str) -> list[Region]:
     for rank, where in enumerate(ndimage.find_objects(ranks), start=1):
         if where is not None:
             regions.append(
-                Region(
-                    mask=ranks[where] == rank, row=where[0].start, column=where[1].start
-                )
+                Region(mask=ranks[where] == rank, row=where[0].start, column=where[1].start)
             )
     return regions

@@ -37,18 +37,14 @@ def index(spec: Masks, block: Block) -> Index:
     faults = {}
     if not isinstance(spec.codes, _MANY_FILES):
         faults = {
-            path: Fault(
-                reason="name_duplicate", message=f"masks {', '.join(files[:3])}"
-            )
+            path: Fault(reason="name_duplicate", message=f"masks {', '.join(files[:3])}")
             for path, files in joined.files.items()
             if len(files) > 1
         }
     return Index(
         entries={path: Entry(files=files) for path, files in joined.files.items()},
         faults=faults,
-        orphans=tuple(
-            (files[0], "a mask without its image") for files in joined.orphans
-        ),
+        orphans=tuple((files[0], "a mask without its image") for files in joined.orphans),
     )
 
 
@@ -72,9 +68,7 @@ def read(spec: Masks, question: Question) -> Said:
     """
     layers, transforms = read_layers(spec, question)
     findings = tuple(
-        _finding(layer, region, question)
-        for layer in layers
-        for region in layer.regions
+        _finding(layer, region, question) for layer in layers for region in layer.regions
     )
     return Said(findings=findings, absent=_absent(spec, layers), transforms=transforms)
 

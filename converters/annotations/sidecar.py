@@ -26,9 +26,7 @@ def index(spec: Sidecar, block: Block) -> Index:
                 continue
             entries[path] = Entry(files=files, labels=())
             if len(files) > 1:
-                faults[path] = Fault(
-                    reason="name_duplicate", message=", ".join(files[:3])
-                )
+                faults[path] = Fault(reason="name_duplicate", message=", ".join(files[:3]))
     return Index(entries=entries, faults=faults)
 
 
@@ -41,15 +39,8 @@ def read(spec: Sidecar, question: Question) -> Said:
     path = question.entry.files[0]
     content = _object(question.root.read(path, SIDECAR_BYTES), path)
     size, unit = content.get(spec.size), content.get(spec.unit)
-    if (
-        not isinstance(size, list)
-        or len(size) != 2
-        or not isinstance(unit, str)
-        or unit not in _MM
-    ):
-        raise CaseError(
-            "geometry_invalid", f"{path}: pixel size {size!r} {unit!r}"[:200]
-        )
+    if not isinstance(size, list) or len(size) != 2 or not isinstance(unit, str) or unit not in _MM:
+        raise CaseError("geometry_invalid", f"{path}: pixel size {size!r} {unit!r}"[:200])
     width, height = (_millimetres(value, _MM[unit], path) for value in size)
     return Said(spacing_mm=(height, width))
 
@@ -58,9 +49,7 @@ def _object(data: bytes, path: str) -> dict[str, object]:
     try:
         content = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise CaseError(
-            "file_unreadable", f"{path} is not JSON: {error}"[:200]
-        ) from error
+        raise CaseError("file_unreadable", f"{path} is not JSON: {error}"[:200]) from error
     if not isinstance(content, dict):
         raise CaseError("file_unreadable", f"{path} is not a JSON object")
     return content

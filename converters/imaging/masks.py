@@ -33,9 +33,7 @@ def read_mask(root: Root, relative: str, size: tuple[int, int]) -> Picture:
     """
     picture = decode_picture(root.read(relative), relative)
     if picture.is_turned:
-        raise CaseError(
-            "orientation_ambiguous", f"{relative} has an EXIF orientation other than 1"
-        )
+        raise CaseError("orientation_ambiguous", f"{relative} has an EXIF orientation other than 1")
     if picture.size != size:
         raise CaseError(
             "shape_mismatch",
@@ -65,9 +63,7 @@ def grey_values(picture: Picture, name: str) -> Values:
         np.array_equal(channels[..., 0], channels[..., 1])
         and np.array_equal(channels[..., 0], channels[..., 2])
     ):
-        raise CaseError(
-            "file_unsupported", f"{name} holds colours, and a grey mask is expected"
-        )
+        raise CaseError("file_unsupported", f"{name} holds colours, and a grey mask is expected")
     return channels[..., 0]
 
 
@@ -78,18 +74,13 @@ def color_values(picture: Picture, name: str) -> Values:
         CaseError: ``file_unsupported``, for transparency or more than 8 bits a channel.
     """
     if picture.image.mode in (*_GREY_MODES[1:], "F"):
-        raise CaseError(
-            "file_unsupported", f"{name} has pixel mode {picture.image.mode}"
-        )
+        raise CaseError("file_unsupported", f"{name} has pixel mode {picture.image.mode}")
     channels = _rgb(picture.image, name).astype(np.int32)
     return (channels[..., 0] << 16) | (channels[..., 1] << 8) | channels[..., 2]
 
 
 def _whole_numbers(values: npt.NDArray[np.floating], name: str) -> Values:
-    if (
-        not np.isfinite(values).all()
-        or np.abs(values).max(initial=0) > np.iinfo(np.int32).max
-    ):
+    if not np.isfinite(values).all() or np.abs(values).max(initial=0) > np.iinfo(np.int32).max:
         raise CaseError("file_unsupported", f"{name} holds values that are no codes")
     whole = values.astype(np.int64)
     if not np.array_equal(whole, values):
@@ -160,9 +151,7 @@ def _distinct(values: Values, name: str) -> tuple[Values, npt.NDArray[np.intp]]:
         return found, counts[found]
     found, counts = np.unique(values, return_counts=True)
     if found.size > MAX_DISTINCT:
-        raise CaseError(
-            "label_unknown", f"{name} holds {found.size:,} different values: no codes"
-        )
+        raise CaseError("label_unknown", f"{name} holds {found.size:,} different values: no codes")
     return found, counts
 
 
@@ -174,21 +163,14 @@ def _distances(
         return np.abs(found[:, None] - known[None, :])
     shifts = np.asarray([16, 8, 0])
     one, other = (found[:, None] >> shifts) & 255, (known[:, None] >> shifts) & 255
-    away: npt.NDArray[np.int64] = np.abs(one[:, None, :] - other[None, :, :]).max(
-        axis=2
-    )
+    away: npt.NDArray[np.int64] = np.abs(one[:, None, :] - other[None, :, :]).max(axis=2)
     return away
 
 
 def _pixels_of(codes: Values, counts: npt.NDArray[np.intp], *, is_color: bool) -> str:
     pairs = list(zip(codes.tolist(), counts.tolist(), strict=True))
-    said = [
-        f"code {f'#{code:06x}' if is_color else code} on {n:,} pixels"
-        for code, n in pairs[:5]
-    ]
-    return ", ".join(said) + (
-        f" and {len(pairs) - 5} more codes" if len(pairs) > 5 else ""
-    )
+    said = [f"code {f'#{code:06x}' if is_color else code} on {n:,} pixels" for code, n in pairs[:5]]
+    return ", ".join(said) + (f" and {len(pairs) - 5} more codes" if len(pairs) > 5 else "")
 
 
 def fill_outline(line: Mask, name: str) -> tuple[Mask, int]:
@@ -205,9 +187,7 @@ def fill_outline(line: Mask, name: str) -> tuple[Mask, int]:
     """
     for region in components(line):
         part = region.mask
-        enclosed = np.count_nonzero(ndimage.binary_fill_holes(part)) - np.count_nonzero(
-            part
-        )
+        enclosed = np.count_nonzero(ndimage.binary_fill_holes(part)) - np.count_nonzero(part)
         if not enclosed and not _is_solid(part):
             raise CaseError("outline_open", f"{name}: an outline does not close")
     filled: Mask = ndimage.binary_fill_holes(line)

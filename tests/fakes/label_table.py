@@ -33,18 +33,14 @@ def write(spec: LabelTable, twin: Twin) -> None:
             values.update(_label_cells(columns, twin, image.number, elsewhere))
         twin.columns.setdefault(image.path, {}).update(values)
         rows.append(values)
-    twin.write(
-        path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, [rows[0], *rows])
-    )
+    twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, [rows[0], *rows]))
 
 
 def key_values(template: str, key: str) -> dict[str, str] | None:
     """Column values that give a key when put into the template; None where none can."""
     names = template_names(template)
     parts = _FIELD.split(template)
-    regex = "".join(
-        "(.+)" if at % 2 else re.escape(part) for at, part in enumerate(parts)
-    )
+    regex = "".join("(.+)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
     found = re.fullmatch(regex, key)
     return dict(zip(names, found.groups(), strict=True)) if found else None
 
@@ -66,9 +62,7 @@ def _needed_columns(spec: LabelTable, twin: Twin, image: TwinImage) -> dict[str,
     return cells
 
 
-def _label_cells(
-    columns, twin: Twin, number: int, elsewhere: set[str]
-) -> dict[str, str]:
+def _label_cells(columns, twin: Twin, number: int, elsewhere: set[str]) -> dict[str, str]:
     if columns.style == "measurement":
         if columns.label not in elsewhere:
             twin.expect(columns.label)
@@ -77,9 +71,7 @@ def _label_cells(
         code
         for code, label in columns.labels.items()
         # "Nothing found" would contradict what another block marks.
-        if not (
-            term(label).role == "normal" and elsewhere & set(columns.labels.values())
-        )
+        if not (term(label).role == "normal" and elsewhere & set(columns.labels.values()))
     ]
     chosen = _chosen(columns, usable, number)
     for code in chosen:
@@ -87,8 +79,7 @@ def _label_cells(
     if columns.style == "column":
         return {columns.column: (columns.separator or "").join(chosen)}
     return {
-        code: columns.present[0] if code in chosen else columns.absent[0]
-        for code in columns.labels
+        code: columns.present[0] if code in chosen else columns.absent[0] for code in columns.labels
     }
 
 

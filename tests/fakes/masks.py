@@ -39,9 +39,7 @@ def write(spec: Masks, twin: Twin) -> None:
 Written = Iterator[tuple[dict[str, str], int, np.ndarray]]
 
 
-def _binary(
-    spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool
-) -> Written:
+def _binary(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
     mask = _blobs(spec, image, 0, 1)
     if may_be_empty and image.number % 5 == 4:
         mask[:] = False
@@ -54,9 +52,7 @@ def _binary(
 def _coded(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
     codes = spec.codes
     is_color = codes.encoding == "color"
-    pixels = np.zeros(
-        (image.height, image.width, 3) if is_color else _shape(image), np.uint16
-    )
+    pixels = np.zeros((image.height, image.width, 3) if is_color else _shape(image), np.uint16)
     pixels[:] = _value(codes.ignore[0]) if codes.ignore else 0
     for place, (code, label) in enumerate(codes.labels.items()):
         mask = _blobs(spec, image, place, len(codes.labels))
@@ -69,9 +65,7 @@ def _coded(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> 
     yield {}, image.number, pixels.astype(np.uint8 if pixels.max() < 256 else np.uint16)
 
 
-def _per_class(
-    spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool
-) -> Written:
+def _per_class(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
     for place, (code, label) in enumerate(spec.codes.labels.items()):
         mask = _blobs(spec, image, place, len(spec.codes.labels))
         if may_be_empty and (image.number + place) % 4 == 3:
@@ -80,17 +74,13 @@ def _per_class(
         yield {spec.codes.field: code}, image.number, _grey(mask)
 
 
-def _per_instance(
-    spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool
-) -> Written:
+def _per_instance(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
     for place in range(1 + image.number % 3):
         twin.expect(spec.codes.label)
         yield {}, image.number * 4 + place, _grey(_blobs(spec, image, place, 4))
 
 
-def _instances(
-    spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool
-) -> Written:
+def _instances(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
     pixels = np.zeros(_shape(image), np.uint16)
     if not (may_be_empty and image.number % 5 == 4):
         for number in range(1 + image.number % 3):
@@ -134,9 +124,7 @@ def _blobs(spec: Masks, image: TwinImage, place: int, places: int) -> np.ndarray
     for part in range(many):
         center = (top + height / 2, left + width * (part + 0.5) / many)
         mask |= (y - center[0]) ** 2 + (x - center[1]) ** 2 < radius**2
-    assert np.count_nonzero(mask) >= many * spec.min_area_px, (
-        "the blobs of a twin are too small"
-    )
+    assert np.count_nonzero(mask) >= many * spec.min_area_px, "the blobs of a twin are too small"
     return mask
 
 

@@ -94,22 +94,16 @@ def require_expected(manifest: Manifest, folder: Path) -> list[Sample]:
     twin = build_twin(manifest, folder)
     root, _ = locate_root(manifest, folder)
     converter = converter_for(manifest)
-    found = [
-        out for case in converter.cases(root) for out in converter.convert(root, case)
-    ]
+    found = [out for case in converter.cases(root) for out in converter.convert(root, case)]
     assert [out for out in found if isinstance(out, Rejection)] == []
     samples = [out for out in found if isinstance(out, Sample)]
-    assert Counter(f.label for s in samples for f in s.findings) == Counter(
-        twin.expected
-    )
+    assert Counter(f.label for s in samples for f in s.findings) == Counter(twin.expected)
     return samples
 
 
 @pytest.mark.parametrize("objects", ["region", "components"])
 @pytest.mark.parametrize("codes", MASKS.values(), ids=MASKS)
-def test_masks_of_every_encoding(
-    codes: dict[str, Any], objects: str, tmp_path: Path
-) -> None:
+def test_masks_of_every_encoding(codes: dict[str, Any], objects: str, tmp_path: Path) -> None:
     extra = "_{class}" if codes["encoding"] == "file_per_class" else ""
     block = {
         "kind": "masks",

@@ -79,9 +79,7 @@ def measurement(**more: Any) -> dict[str, Any]:
     }
 
 
-def indexed(
-    spec: LabelTable, folder: Path, table: str, names: tuple[str, ...] = ("a",)
-) -> Index:
+def indexed(spec: LabelTable, folder: Path, table: str, names: tuple[str, ...] = ("a",)) -> Index:
     """The index of a table beside images of these names."""
     (folder / "table.csv").write_text(table, encoding="utf-8")
     root = Root(source="toy", folder=folder)
@@ -113,9 +111,7 @@ def labels(found: Said) -> list[str]:
 
 
 def test_codes_are_split_at_the_separator(tmp_path: Path) -> None:
-    found = said(
-        spec_of(column(separator="|")), tmp_path, "image,label\na,Mass|Nodule\n"
-    )
+    found = said(spec_of(column(separator="|")), tmp_path, "image,label\na,Mass|Nodule\n")
     assert labels(found) == ["lung mass", "lung nodule"]
 
 
@@ -171,9 +167,7 @@ def test_ignored_code_says_nothing(tmp_path: Path) -> None:
 
 
 def test_unknown_code_stops_the_source(tmp_path: Path) -> None:
-    with pytest.raises(
-        SourceError, match=r"table.csv, row 2: label 'Hernia' is not known"
-    ):
+    with pytest.raises(SourceError, match=r"table.csv, row 2: label 'Hernia' is not known"):
         indexed(spec_of(column()), tmp_path, "image,label\na,Hernia\n")
 
 
@@ -183,9 +177,7 @@ def test_missing_column_stops_the_source(tmp_path: Path) -> None:
 
 
 def test_one_hot_cells_say_present_and_absent(tmp_path: Path) -> None:
-    found = said(
-        spec_of(one_hot()), tmp_path, "image,Mass,Nodule,Effusion,None\na,1,0,0,0\n"
-    )
+    found = said(spec_of(one_hot()), tmp_path, "image,Mass,Nodule,Effusion,None\na,1,0,0,0\n")
     assert (labels(found), found.absent) == (
         ["lung mass"],
         ("lung nodule", "no finding", "pleural effusion"),
@@ -193,9 +185,7 @@ def test_one_hot_cells_say_present_and_absent(tmp_path: Path) -> None:
 
 
 def test_uncertain_cell_is_never_absent(tmp_path: Path) -> None:
-    found = said(
-        spec_of(one_hot()), tmp_path, "image,Mass,Nodule,Effusion,None\na,0,-1,,1\n"
-    )
+    found = said(spec_of(one_hot()), tmp_path, "image,Mass,Nodule,Effusion,None\na,0,-1,,1\n")
     assert found.absent == ("lung mass",)
 
 
@@ -207,9 +197,7 @@ def test_zeros_of_partial_labels_are_not_absent(tmp_path: Path) -> None:
 
 def test_unknown_cell_of_one_hot_stops_the_source(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="Nodule '2' is not known"):
-        indexed(
-            spec_of(one_hot()), tmp_path, "image,Mass,Nodule,Effusion,None\na,0,2,0,0\n"
-        )
+        indexed(spec_of(one_hot()), tmp_path, "image,Mass,Nodule,Effusion,None\na,0,2,0,0\n")
 
 
 def test_several_blocks_of_columns_speak_of_one_image(tmp_path: Path) -> None:
@@ -314,9 +302,7 @@ def test_column_never_replaces_a_part_of_the_path(tmp_path: Path) -> None:
 
 def test_other_rows_do_not_change_an_entry(tmp_path: Path) -> None:
     one = indexed(spec_of(column()), tmp_path, "image,label\na,Mass\nb,Mass\n").entries
-    two = indexed(
-        spec_of(column()), tmp_path, "image,label\nc,Nodule\na,Mass\n"
-    ).entries
+    two = indexed(spec_of(column()), tmp_path, "image,label\nc,Nodule\na,Mass\n").entries
     assert one["a.png"] == two["a.png"]
 
 
@@ -331,12 +317,6 @@ def test_nothing_is_present_and_absent_and_nothing_uncertain_is_absent(
     spec = spec_of(one_hot(exclusive=exclusive), completeness=completeness)
     table = f"image,{','.join(CHEST)}\na,{','.join(cells)}\n"
     folder = tmp_path_factory.mktemp("table")
-    found = (
-        said(spec, folder, table) if indexed(spec, folder, table).entries else Said()
-    )
-    uncertain = {
-        CHEST[name]
-        for name, cell in zip(CHEST, cells, strict=True)
-        if cell in ("-1", "")
-    }
+    found = said(spec, folder, table) if indexed(spec, folder, table).entries else Said()
+    uncertain = {CHEST[name] for name, cell in zip(CHEST, cells, strict=True) if cell in ("-1", "")}
     assert not set(found.absent) & (set(labels(found)) | uncertain)

@@ -76,9 +76,7 @@ def boxed(value: int = 255, *, dtype: type = np.uint8) -> np.ndarray:
     return mask
 
 
-def save(
-    folder: Path, path: str, pixels: np.ndarray | Image.Image, **options: Any
-) -> None:
+def save(folder: Path, path: str, pixels: np.ndarray | Image.Image, **options: Any) -> None:
     """Write a picture below a folder."""
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +92,7 @@ def indexed(spec: Masks | Sidecar, folder: Path, images: str = "i/{name}.png") -
         for path, fields in match_paths(images, listing.paths)
     )
     module = masks if isinstance(spec, Masks) else sidecar
-    return module.index(
-        spec, Block(source="toy", root=root, listing=listing, images=found)
-    )
+    return module.index(spec, Block(source="toy", root=root, listing=listing, images=found))
 
 
 def said(
@@ -191,9 +187,7 @@ def test_grey_mask_saved_in_another_mode_is_the_same(tmp_path: Path, mode: str) 
 
 
 @pytest.mark.parametrize("alpha", [0, 255])
-def test_transparency_that_says_nothing_is_passed_over(
-    tmp_path: Path, alpha: int
-) -> None:
+def test_transparency_that_says_nothing_is_passed_over(tmp_path: Path, alpha: int) -> None:
     image = Image.fromarray(boxed()).convert("RGBA")
     image.putalpha(alpha)
     save(tmp_path, "m/a.png", image)
@@ -357,9 +351,7 @@ def test_file_per_class_names_its_label(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("if_missing", "absent"), [("reject", ()), ("absent", ("lung nodule",))]
-)
+@pytest.mark.parametrize(("if_missing", "absent"), [("reject", ()), ("absent", ("lung nodule",))])
 def test_class_without_a_file_is_unknown_unless_missing_means_absent(
     tmp_path: Path, if_missing: str, absent: tuple[str, ...]
 ) -> None:
@@ -396,10 +388,7 @@ def test_object_that_stands_twice_is_one(tmp_path: Path) -> None:
 
 def test_object_without_pixels_is_refused(tmp_path: Path) -> None:
     save(tmp_path, "m/a/1.png", blank())
-    assert (
-        refused(spec_of(PER_INSTANCE, files="m/{name}/{n}.png"), tmp_path).reason
-        == "box_empty"
-    )
+    assert refused(spec_of(PER_INSTANCE, files="m/{name}/{n}.png"), tmp_path).reason == "box_empty"
 
 
 def test_object_numbers_tell_neighbours_apart(tmp_path: Path) -> None:
@@ -453,9 +442,7 @@ def bomb() -> bytes:
         (bomb(), "file_too_large"),
     ],
 )
-def test_file_that_is_no_whole_mask_is_refused(
-    tmp_path: Path, data: bytes, reason: str
-) -> None:
+def test_file_that_is_no_whole_mask_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m/a.png").write_bytes(data)
     assert refused(spec_of(binary()), tmp_path).reason == reason
@@ -507,9 +494,7 @@ def test_placeholder_may_equal_a_template_over_the_image(tmp_path: Path) -> None
 
 
 @given(arrays.arrays(bool, (7, 9)))
-def test_every_marked_pixel_is_in_one_component(
-    tmp_path_factory, mask: np.ndarray
-) -> None:
+def test_every_marked_pixel_is_in_one_component(tmp_path_factory, mask: np.ndarray) -> None:
     folder = tmp_path_factory.mktemp("masks")
     pixels = blank()
     pixels[4:11, 6:15] = np.where(mask, 255, 0)
@@ -550,9 +535,7 @@ def test_sidecar_gives_row_and_column_spacing(tmp_path: Path) -> None:
         {"PixelSize": [0.1, 0.1], "Unit": ["um"]},
     ],
 )
-def test_sidecar_without_a_size_is_refused(
-    tmp_path: Path, content: dict[str, Any]
-) -> None:
+def test_sidecar_without_a_size_is_refused(tmp_path: Path, content: dict[str, Any]) -> None:
     (tmp_path / "i").mkdir()
     (tmp_path / "i/a.json").write_text(json.dumps(content))
     spec = SIDECAR.model_copy(update={"files": ["i/{name}.json"]})

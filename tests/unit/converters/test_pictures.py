@@ -117,17 +117,13 @@ def test_several_frames_are_refused() -> None:
     low=st.floats(-1000, 0),
     width=st.floats(1, 3000),
 )
-def test_a_larger_value_is_never_darker(
-    values: np.ndarray, low: float, width: float
-) -> None:
+def test_a_larger_value_is_never_darker(values: np.ndarray, low: float, width: float) -> None:
     grey = scale_to_grey(np.sort(values), low=low, high=low + width)
     assert (np.diff(grey.astype(int)) >= 0).all()
 
 
 def test_png_bytes_depend_on_pixels_alone() -> None:
-    assert encode_png(Image.fromarray(GRADIENT)) == encode_png(
-        Image.fromarray(GRADIENT.copy())
-    )
+    assert encode_png(Image.fromarray(GRADIENT)) == encode_png(Image.fromarray(GRADIENT.copy()))
 
 
 def test_perceptual_hash_survives_jpeg_and_scale() -> None:
@@ -148,6 +144,4 @@ def test_png_with_a_changed_byte_is_refused_or_the_same(data: st.DataObject) -> 
     changed = bytearray(whole)
     changed[at] ^= data.draw(st.integers(1, 255))
     with suppress(CaseError):
-        assert np.array_equal(
-            np.asarray(decode_picture(bytes(changed), "x").image), GRADIENT
-        )
+        assert np.array_equal(np.asarray(decode_picture(bytes(changed), "x").image), GRADIENT)

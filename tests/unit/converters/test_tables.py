@@ -16,9 +16,7 @@ from converters.files import Root
 from converters.specs.base import TableFile
 from converters.tables import Table, read_table, require_columns, rows_by_key
 
-cells = st.text(
-    st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=8
-)
+cells = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=8)
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"
 
 
@@ -157,16 +155,12 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
 
 
 def test_rows_are_found_by_key(tmp_path: Path) -> None:
-    keyed, without = rows_by_key(
-        read(tmp_path, b"id,eye\n1,L\n1,R\n,L\n"), "{id}_{eye}"
-    )
+    keyed, without = rows_by_key(read(tmp_path, b"id,eye\n1,L\n1,R\n,L\n"), "{id}_{eye}")
     assert (sorted(keyed), [row.number for row in without]) == (["1_L", "1_R"], [4])
 
 
 def test_workbook_gives_text(tmp_path: Path) -> None:
-    data = workbook(
-        ("A", [["id", "n", "x", "ok"], ["007", 3.0, 0.5, True], ["b", None, 2, None]])
-    )
+    data = workbook(("A", [["id", "n", "x", "ok"], ["007", 3.0, 0.5, True], ["b", None, 2, None]]))
     table = read(tmp_path, data, "table.xlsx")
     assert values(table) == [["007", "3", "0.5", "TRUE"], ["b", "", "2", ""]]
 
@@ -217,9 +211,7 @@ def test_zip_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("converters.sheets.UNPACKED_BYTES", 1 << 16)
-    data = rezipped(
-        workbook(("A", [["a"]])), "xl/styles.xml", lambda old: old + b" " * (1 << 20)
-    )
+    data = rezipped(workbook(("A", [["a"]])), "xl/styles.xml", lambda old: old + b" " * (1 << 20))
     with pytest.raises(SourceError, match="would unpack to"):
         read(tmp_path, data, "table.xlsx")
 
@@ -238,9 +230,7 @@ def test_far_away_row_is_refused(tmp_path: Path) -> None:
 def test_mutated_workbook_is_read_or_refused(tmp_path_factory, data) -> None:
     whole = bytearray(workbook(("A", [["a", "b"], ["1", "2"]])))
     for _ in range(data.draw(st.integers(1, 4))):
-        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(
-            st.integers(0, 255)
-        )
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(1, len(whole)))
     with suppress(SourceError):
         read(tmp_path_factory.mktemp("table"), bytes(whole[:cut]), "table.xlsx")
