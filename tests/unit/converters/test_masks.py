@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageDraw
 from pydantic import ValidationError
+from scipy import ndimage
 
 from converters.annotations import masks, sidecar
 from converters.annotations.contract import Block, ImageName, Index, Question, Said
 from converters.errors import CaseError, ManifestError, SourceError
 from converters.files import Root
-from converters.imaging.masks import fill_outline, snap_values
+from converters.imaging.masks import _filled, fill_outline, snap_values
 from converters.imaging.pictures import Picture
 from converters.pattern import match_paths
 from converters.specs.annotations import Masks, Sidecar
@@ -313,6 +314,11 @@ def test_outline_is_filled(tmp_path: Path) -> None:
     save(tmp_path, "m/a.png", ring())
     (finding,) = said(spec_of(binary(outline=True)), tmp_path).findings
     assert finding.area_px == pytest.approx(np.pi * 12**2, rel=0.05)
+
+
+@given(arrays.arrays(bool, (9, 9)))
+def test_filling_is_that_of_scipy(mask: np.ndarray) -> None:
+    assert np.array_equal(_filled(mask), ndimage.binary_fill_holes(mask))
 
 
 def test_outline_that_does_not_close_is_refused(tmp_path: Path) -> None:
