@@ -159,11 +159,13 @@ def _distances(
     found: npt.NDArray[np.int64], known: npt.NDArray[np.int64], *, is_color: bool
 ) -> npt.NDArray[np.int64]:
     """How far each value is from each code, shape (values, codes)."""
+    away: npt.NDArray[np.int64]
     if not is_color:
-        return np.abs(found[:, None] - known[None, :])
+        away = np.abs(found[:, None] - known[None, :])
+        return away
     shifts = np.asarray([16, 8, 0])
     one, other = (found[:, None] >> shifts) & 255, (known[:, None] >> shifts) & 255
-    away: npt.NDArray[np.int64] = np.abs(one[:, None, :] - other[None, :, :]).max(axis=2)
+    away = np.abs(one[:, None, :] - other[None, :, :]).max(axis=2)
     return away
 
 
