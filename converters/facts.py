@@ -129,21 +129,30 @@ def region_finding(
     """
     area = int(np.count_nonzero(region.mask))
     box = region.box
+    spread = longest_diameter(region.mask)
     return Finding(
         label=term.term,
         code=code,
         role=term.role,
         box=box,
         is_instance=is_instance,
-        parts=count_parts(region.mask),
+        parts=None if is_instance else count_parts(region.mask),
         area_px=float(area),
         area_mm2=area * spacing_mm[0] * spacing_mm[1] if spacing_mm else None,
-        longest_diameter_px=longest_diameter(region.mask),
-        longest_diameter_mm=longest_diameter(region.mask, spacing_mm) if spacing_mm else None,
+        longest_diameter_px=spread,
+        longest_diameter_mm=_in_mm(region.mask, spread, spacing_mm),
         volume_ml=volume_ml,
         side=term.side or side,
         position=position(box, *size),
     )
+
+
+def _in_mm(mask: Mask, spread: float, spacing_mm: tuple[float, float] | None) -> float | None:
+    """The longest diameter in millimetres, from the one in pixels where pixels are square."""
+    if spacing_mm is None:
+        return None
+    row_mm, column_mm = spacing_mm
+    return spread * row_mm if row_mm == column_mm else longest_diameter(mask, spacing_mm)
 
 
 def box_finding(

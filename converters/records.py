@@ -46,7 +46,8 @@ class Finding:
         box: Bounds in pixels of the rendered image; None for a label of the whole image.
         is_instance: True where the finding is one object that can be counted; False
             for a region that may hold several, and for a label of the whole image.
-        parts: Connected parts of a region (eight neighbours); None for a box or a whole image.
+        parts: Connected parts of a region (eight neighbours); None for one object, a box or a
+            whole image.
         area_px: Area in pixels of the rendered image.
         area_mm2: Area in the image plane, in square millimetres.
         longest_diameter_px: Largest distance between two points of the region, pixel

@@ -1,7 +1,6 @@
 """Rows of a shard: a pair, its image, and where both came from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from converters.manifest import LoadedManifest
@@ -84,11 +83,18 @@ def findings_json(sample: Sample) -> str:
     return canonical(known)
 
 
+_FACTS = (
+    "label", "code", "role", "is_instance", "parts", "area_px", "area_mm2",
+    "longest_diameter_px", "longest_diameter_mm", "volume_ml", "side", "position",
+)  # fmt: skip
+
+
 def _finding(finding: Finding) -> Json:
+    known = ((name, getattr(finding, name)) for name in _FACTS)
     fields: dict[str, Json] = {
         name: round(value, 4) if isinstance(value, float) else value
-        for name, value in asdict(finding).items()
-        if value is not None and name not in ("box", "attributes")
+        for name, value in known
+        if value is not None
     }
     if finding.box:
         fields["box"] = _numbers(finding.box)
@@ -101,15 +107,19 @@ def _numbers(box: Box) -> Json:
     return [round(v, 4) for v in (box.x_min, box.y_min, box.x_max, box.y_max)]
 
 
+def _corners(box: Box) -> dict[str, float]:
+    return {"x_min": box.x_min, "y_min": box.y_min, "x_max": box.x_max, "y_max": box.y_max}
+
+
 def pair_columns(pair: Pair) -> dict[str, Any]:
     """The columns of one pair."""
     return {
         "pair_id": pair.pair_id,
-        "messages": [asdict(message) for message in pair.messages],
+        "messages": [{"role": m.role, "content": m.content} for m in pair.messages],
         "format": pair.format,
         "language": pair.language,
         "labels": list(pair.labels),
-        "boxes": [{"label": label, **asdict(box)} for label, box in pair.boxes],
+        "boxes": [{"label": label, **_corners(box)} for label, box in pair.boxes],
         "template": pair.template,
         "template_digest": pair.template_digest,
         "captioner": pair.captioner,

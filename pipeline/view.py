@@ -192,7 +192,8 @@ def is_in_parts(finding: Finding) -> bool:
 
 def diameter(finding: Finding) -> str:
     """The longest diameter of a thing in one part; the spread of several is no diameter."""
-    return length(finding.longest_diameter_mm) if finding.parts == 1 else ""
+    is_one = finding.is_instance or finding.parts == 1
+    return length(finding.longest_diameter_mm) if is_one else ""
 
 
 def length(value_mm: float | None) -> str:

@@ -99,7 +99,7 @@ def _finding(
         term=term(structure.term),
         code=structure.code,
         size=raster.size,
-        spacing_mm=raster.spacing_mm,
+        spacing_mm=None,
         is_instance=False,
         volume_ml=structure.voxels * grid.voxel_ml if structure.is_whole(grid.shape) else None,
     )
