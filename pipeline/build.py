@@ -162,9 +162,7 @@ def _checked_pairs(
             yield pair
         else:
             tally.rejections.append(
-                _rejection(
-                    case, sample, "text_unchecked", f"{pair.format}: {pair.message}"
-                )
+                _rejection(case, sample, "text_unchecked", f"{pair.format}: {pair.message}")
             )
     if not made:
         tally.rejections.append(
@@ -215,11 +213,7 @@ def _notes(job: Job, tally: _Tally) -> dict[str, Json]:
 
 
 def _made(job: Job, notes: Mapping[str, Json]) -> Made:
-    content = {
-        key: value
-        for key, value in notes.items()
-        if key not in ("digest", "rejections")
-    }
+    content = {key: value for key, value in notes.items() if key not in ("digest", "rejections")}
     return Made(
         path=job.partition.path,
         rejections=tuple(Rejection(**row) for row in notes["rejections"]),  # type: ignore[union-attr, arg-type]

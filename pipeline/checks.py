@@ -45,11 +45,7 @@ def names_of_checks(draft: Draft) -> tuple[str, ...]:
 
 
 def _complete(text: Text) -> str:
-    return (
-        ""
-        if text.question.strip() and text.answer.strip()
-        else "question or answer is empty"
-    )
+    return "" if text.question.strip() and text.answer.strip() else "question or answer is empty"
 
 
 @lru_cache(maxsize=64)
@@ -60,9 +56,7 @@ def _mentions(labels: frozenset[str]) -> tuple[re.Pattern[str], dict[str, str]]:
         forms[name.lower()] = name
         forms.setdefault(terms()[name].plural.lower(), name)
     ordered = sorted(forms, key=lambda form: (-len(form), form))
-    return re.compile(
-        r"\b(?:" + "|".join(map(re.escape, ordered)) + r")\b", re.IGNORECASE
-    ), forms
+    return re.compile(r"\b(?:" + "|".join(map(re.escape, ordered)) + r")\b", re.IGNORECASE), forms
 
 
 def _labels(text: Text) -> str:
@@ -71,9 +65,7 @@ def _labels(text: Text) -> str:
         return ""
     sample = text.view.sample
     present = {finding.label for finding in sample.findings}
-    if not set(text.draft.labels) <= present or not set(text.draft.denied) <= set(
-        sample.absent
-    ):
+    if not set(text.draft.labels) <= present or not set(text.draft.denied) <= set(sample.absent):
         return "the draft speaks of what is not known"
     labels = frozenset().union(*text.view.labels)
     if not labels:
@@ -92,11 +84,7 @@ def _numbers(text: Text) -> str:
     if not found:
         return ""
     known = set(_NUMBER.findall(" ".join(_strings(text.draft.variables))))
-    return (
-        f"numbers without a fact: {', '.join(sorted(found - known))}"
-        if found - known
-        else ""
-    )
+    return f"numbers without a fact: {', '.join(sorted(found - known))}" if found - known else ""
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -135,11 +123,7 @@ def _leak(text: Text) -> str:
     if not (draft.options or is_open):
         return ""
     asked = text.question.split("\n", 1)[0].lower()
-    told = [
-        name
-        for name in draft.labels
-        if re.search(rf"\b{re.escape(name.lower())}\b", asked)
-    ]
+    told = [name for name in draft.labels if re.search(rf"\b{re.escape(name.lower())}\b", asked)]
     return f"the question names {told[0]}" if told else ""
 
 
@@ -152,19 +136,11 @@ def _options(text: Text) -> str:
         return "options are repeated or missing"
     present = {finding.label for finding in text.view.sample.findings}
     is_image = not draft.boxes
-    right = (
-        [name for name in draft.options if name in present]
-        if is_image
-        else [draft.right]
-    )
+    right = [name for name in draft.options if name in present] if is_image else [draft.right]
     if right != [draft.right]:
         return f"right options: {', '.join(right) or 'none'}"
     letter = "ABCD"[draft.options.index(draft.right)]
-    return (
-        ""
-        if f"{letter}. {draft.right}" in text.answer
-        else "the answer is not the right option"
-    )
+    return "" if f"{letter}. {draft.right}" in text.answer else "the answer is not the right option"
 
 
 def _language(text: Text) -> str:

@@ -21,17 +21,11 @@ def names(allowed: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
     """An argument that lists some of the allowed names, with commas between them."""
 
     def parse(text: str) -> tuple[str, ...]:
-        given = tuple(
-            dict.fromkeys(name.strip() for name in text.split(",") if name.strip())
-        )
+        given = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
         unknown = [name for name in given if name not in allowed]
         if unknown or not given:
-            found = (
-                f"{', '.join(unknown)}: not known" if unknown else "names are missing"
-            )
-            raise argparse.ArgumentTypeError(
-                f"{found}; there are: {', '.join(allowed)}"
-            )
+            found = f"{', '.join(unknown)}: not known" if unknown else "names are missing"
+            raise argparse.ArgumentTypeError(f"{found}; there are: {', '.join(allowed)}")
         # The order given by the user decides nothing, so that it changes no digest.
         return tuple(name for name in allowed if name in given)
 

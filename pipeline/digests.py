@@ -70,9 +70,7 @@ class FileDigests:
             rows = pq.read_table(self.kept_in).to_pylist()
         except (OSError, pa.ArrowInvalid):
             return  # a cache that cannot be read is an empty one
-        self._known = {
-            r["path"]: _Known(r["size"], r["mtime_ns"], r["digest"]) for r in rows
-        }
+        self._known = {r["path"]: _Known(r["size"], r["mtime_ns"], r["digest"]) for r in rows}
 
     def of(
         self,
@@ -95,9 +93,7 @@ class FileDigests:
         """
         found: dict[str, str] = {}
         with ThreadPoolExecutor(workers) as pool:
-            for path, known in pool.map(
-                lambda path: self._one(root, path), paths, chunksize=64
-            ):
+            for path, known in pool.map(lambda path: self._one(root, path), paths, chunksize=64):
                 on_read(known.size if known else 0)
                 if known:
                     found[path] = known.digest
@@ -144,8 +140,4 @@ class FileDigests:
 
 def default_workers() -> int:
     """Processors that this process may use."""
-    return (
-        len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

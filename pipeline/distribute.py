@@ -68,9 +68,7 @@ def _make_in_workers(
     try:
         waiting: set[Future[Made]] = {pool.submit(_make_in_worker, job) for job in jobs}
         while waiting:
-            finished, waiting = wait(
-                waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED
-            )
+            finished, waiting = wait(waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED)
             on_cases(counter.value)
             for future in finished:
                 yield future.result()

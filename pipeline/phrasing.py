@@ -20,6 +20,7 @@ from jinja2.utils import Namespace
 from pipeline.digests import digest_bytes
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+_KEPT_CONTEXTS = 64
 _LINE_BREAK = "\ue000"  # private use: no text of a source or template holds it
 
 
@@ -110,6 +111,7 @@ class _Phrasing:
         words = self.environment.get_template(f"parts/say.{language}.j2")
         self.environment.globals["say"] = words.module
         self._templates: dict[str, Template] = {}
+        self._contexts: dict[int, tuple[str, Mapping[str, object], Context]] = {}
 
     def template(self, name: str) -> Template:
         """A compiled template."""
@@ -117,6 +119,17 @@ class _Phrasing:
         if found is None:
             found = self._templates[name] = self.environment.get_template(name)
         return found
+
+    def context(self, name: str, variables: Mapping[str, object]) -> Context:
+        """The context of a template; made once for the question and the answer of a pair."""
+        known = self._contexts.get(id(variables))
+        if known and known[0] == name and known[1] is variables:
+            return known[2]
+        if len(self._contexts) > _KEPT_CONTEXTS:
+            self._contexts.clear()
+        context = self.template(name).new_context(dict(variables))
+        self._contexts[id(variables)] = (name, variables, context)
+        return context
 
 
 @cache
@@ -146,10 +159,9 @@ def render(
         KeyError: The template has no such block.
     """
     phrasing = _phrasing(language)
-    compiled = phrasing.template(template)
+    context = phrasing.context(template, variables)
     phrasing.draws.start(f"{seed}/{block}")
-    context = compiled.new_context(dict(variables))
-    text = " ".join("".join(compiled.blocks[block](context)).split())
+    text = " ".join("".join(phrasing.template(template).blocks[block](context)).split())
     return _broken_into_lines(text)
 
 
@@ -167,9 +179,7 @@ def template_digest(template: str) -> str:
     """SHA-256 of a template and of every shared part of its language."""
     language = template.rsplit(".", 2)[1]
     parts = sorted((TEMPLATES / "parts").glob(f"*.{language}.j2"))
-    return digest_bytes(
-        b"\0".join(p.read_bytes() for p in [TEMPLATES / template, *parts])
-    )
+    return digest_bytes(b"\0".join(p.read_bytes() for p in [TEMPLATES / template, *parts]))
 
 
 def templates_of(formats: tuple[str, ...], languages: tuple[str, ...]) -> list[str]:

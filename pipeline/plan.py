@@ -71,9 +71,7 @@ def set_apart_duplicates(
 def _duplicates(group: list[Case], digests: Mapping[str, str]) -> Iterator[Rejection]:
     group = sorted(group, key=lambda case: _GOES_FIRST[case.split])
     kept = group[0]
-    said = {
-        canonical([_labels(entry, digests) for entry in case.entries]) for case in group
-    }
+    said = {canonical([_labels(entry, digests) for entry in case.entries]) for case in group}
     agree = len(said) == 1
     for case in group[1:] if agree else group:
         other = kept if case is not kept else group[1]
@@ -81,8 +79,7 @@ def _duplicates(group: list[Case], digests: Mapping[str, str]) -> Iterator[Rejec
             source=case.source,
             case_key=case.key,
             reason="duplicate_image" if agree else "duplicate_contradiction",
-            message=f"the same image as {other.key}"
-            + ("" if agree else ", labelled otherwise"),
+            message=f"the same image as {other.key}" + ("" if agree else ", labelled otherwise"),
         )
 
 
@@ -121,9 +118,7 @@ def make_plan(
         for case in cases
         if case.fault
     ]
-    usable, duplicates = set_apart_duplicates(
-        [c for c in cases if not c.fault], digests
-    )
+    usable, duplicates = set_apart_duplicates([c for c in cases if not c.fault], digests)
     common = _common(loaded, text)
     partitions = [
         _partition(split, index, tuple(chunk), digests, common)
@@ -182,14 +177,10 @@ def _partition(
 ) -> Partition:
     members: list[Json] = [_identity(case, digests) for case in cases]
     identity = digest_json({**common, "split": split, "cases": members})
-    return Partition(
-        source=cases[0].source, split=split, index=index, cases=cases, digest=identity
-    )
+    return Partition(source=cases[0].source, split=split, index=index, cases=cases, digest=identity)
 
 
 def _identity(case: Case, digests: Mapping[str, str]) -> Json:
     files: list[Json] = [[file, digests.get(file)] for file in case.files]
-    entries: list[Json] = [
-        entry and [entry.table, entry.values] for entry in case.entries
-    ]
+    entries: list[Json] = [entry and [entry.table, entry.values] for entry in case.entries]
     return [case.key, case.subject_id, dict(case.fields), files, entries]

@@ -25,9 +25,7 @@ def console() -> Console:
 
 
 @contextmanager
-def progress(
-    screen: Console, what: str, total: int, unit: str
-) -> Iterator[Callable[[int], None]]:
+def progress(screen: Console, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     """Show how far some work is; the block is given a function that takes what is done so far.
 
     Args:
@@ -73,8 +71,6 @@ def _plain(screen: Console, what: str, total: int, unit: str) -> Callable[[int],
         shown = now
         rate = done / (now - started)
         left = (total - done) / rate if rate else 0
-        screen.print(
-            f"{what}: {done:,} of {total:,} {unit}, {rate:,.1f}/s, {left:,.0f} s left"
-        )
+        screen.print(f"{what}: {done:,} of {total:,} {unit}, {rate:,.1f}/s, {left:,.0f} s left")
 
     return on_done

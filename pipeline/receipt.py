@@ -26,10 +26,7 @@ BUILD_FILE = "build.json"
 REJECTIONS_FILE = "rejections.parquet"
 _KEPT_FILE = ".gmai/sources.json"
 _REJECTIONS = pa.schema(
-    [
-        (name, pa.string())
-        for name in ("source", "case_key", "sample_id", "reason", "message")
-    ]
+    [(name, pa.string()) for name in ("source", "case_key", "sample_id", "reason", "message")]
 )
 
 
@@ -50,9 +47,7 @@ class SourceResult:
     @property
     def rejections(self) -> tuple[Rejection, ...]:
         """Everything that was left out: before pixels were read, then by partition."""
-        return self.plan.rejections + tuple(
-            r for made in self.made for r in made.rejections
-        )
+        return self.plan.rejections + tuple(r for made in self.made for r in made.rejections)
 
     def summary(self) -> dict[str, Json]:
         """The entry of the source in the receipt."""
@@ -65,19 +60,15 @@ class SourceResult:
             "citation": manifest.citation,
             "homepage": manifest.homepage,
             "evidence": manifest.evidence.level,
-            "cases": sum(len(p.cases) for p in self.plan.partitions)
-            + len(self.plan.rejections),
+            "cases": sum(len(p.cases) for p in self.plan.partitions) + len(self.plan.rejections),
             "samples": sum(made.samples for made in self.made),
             "pairs": _total(made.pairs for made in self.made),
             "findings": _total(made.findings for made in self.made),
             "splits": _splits(self.plan, self.made),
             "rejections_before": rejections_digest(self.plan),
-            "rejections": dict(
-                sorted(Counter(r.reason for r in self.rejections).items())
-            ),
+            "rejections": dict(sorted(Counter(r.reason for r in self.rejections).items())),
             "shards": [
-                {"path": m.path, "bytes": m.size_bytes, "digest": m.digest}
-                for m in self.made
+                {"path": m.path, "bytes": m.size_bytes, "digest": m.digest} for m in self.made
             ],
         }
 
@@ -108,9 +99,7 @@ def _splits(plan: Plan, made: Sequence[Made]) -> dict[str, Json]:
 def read_receipt(out: Path) -> dict[str, Any] | None:
     """The receipt of a whole build, or None where there is none."""
     path = out / BUILD_FILE
-    content: dict[str, Any] = (
-        json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    )
+    content: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return content or None
 
 
@@ -125,9 +114,7 @@ def open_build(out: Path) -> dict[str, Any]:
     if receipt:
         write_whole(kept, canonical(receipt["sources"]).encode())
         (out / BUILD_FILE).unlink()
-    sources: dict[str, Any] = (
-        json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
-    )
+    sources: dict[str, Any] = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
     return {name: entry for name, entry in sources.items() if _is_whole(out, entry)}
 
 
@@ -150,9 +137,7 @@ def close_build(
         settings: What the user asked for.
     """
     sources = dict(others)
-    sources.update(
-        {result.loaded.manifest.name: result.summary() for result in results}
-    )
+    sources.update({result.loaded.manifest.name: result.summary() for result in results})
     sources = dict(sorted(sources.items()))
     _write_rejections(out, results, others)
     for result in results:
@@ -194,16 +179,10 @@ def _write_rejections(
     ]
     path = out / REJECTIONS_FILE
     if path.is_file() and others:
-        rows += [
-            row for row in pq.read_table(path).to_pylist() if row["source"] in others
-        ]
-    rows.sort(
-        key=lambda row: row["source"]
-    )  # stable: within a source, the order of the plan
+        rows += [row for row in pq.read_table(path).to_pylist() if row["source"] in others]
+    rows.sort(key=lambda row: row["source"])  # stable: within a source, the order of the plan
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        pa.Table.from_pylist(rows, schema=_REJECTIONS), sink, compression="zstd"
-    )
+    pq.write_table(pa.Table.from_pylist(rows, schema=_REJECTIONS), sink, compression="zstd")
     write_whole(path, sink.getvalue().to_pybytes())
 
 
@@ -213,11 +192,7 @@ def _card(sources: Mapping[str, Mapping[str, Any]]) -> str:
              "- image-text-to-text", "configs:"]  # fmt: skip
     splits = {name: [s for s, c in entry["splits"].items() if c["pairs"]]
               for name, entry in sources.items()}  # fmt: skip
-    every = [
-        s
-        for s in ("train", "validation", "test")
-        if any(s in x for x in splits.values())
-    ]
+    every = [s for s in ("train", "validation", "test") if any(s in x for x in splits.values())]
     if every:
         lines += _config("all", "*", every) + ["  default: true"]
     for name, found in splits.items():

@@ -82,9 +82,7 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
         KeyboardInterrupt: Ctrl-C, after saying how to go on.
     """
     screen = console()
-    listed = [
-        _list_source(settings, name, environ, screen) for name in settings.sources
-    ]
+    listed = [_list_source(settings, name, environ, screen) for name in settings.sources]
     if settings.is_dry_run:
         _say_plan(screen, settings, listed)
         return 0
@@ -92,9 +90,7 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
     with _out_folder(settings.out), Lease(settings.out):
         planned = [_plan_source(settings, one, screen) for one in listed]
         if _is_done(settings, planned):
-            screen.print(
-                f"{settings.out}: nothing to do, every shard is there and up to date"
-            )
+            screen.print(f"{settings.out}: nothing to do, every shard is there and up to date")
             return 0
         others = open_build(settings.out)
         results = _make(settings, planned, screen)
@@ -137,9 +133,7 @@ def _first(cases: Sequence[Case], limit: int) -> list[Case]:
 
 def _plan_source(settings: BuildSettings, listed: _Listed, screen: Console) -> _Planned:
     name = listed.loaded.manifest.name
-    files = list(
-        dict.fromkeys(f for case in listed.cases if not case.fault for f in case.files)
-    )
+    files = list(dict.fromkeys(f for case in listed.cases if not case.fault for f in case.files))
     known = FileDigests(kept_in=settings.out / ".gmai" / "digests" / f"{name}.parquet")
     digests: dict[str, str] = {}
     with progress(screen, f"{name}: digests", len(files), "files") as on_done:
@@ -166,9 +160,7 @@ def _plan_source(settings: BuildSettings, listed: _Listed, screen: Console) -> _
         Job(
             partition=partition,
             root=listed.root,
-            digests={
-                f: digests[f] for c in partition.cases for f in c.files if f in digests
-            },
+            digests={f: digests[f] for c in partition.cases for f in c.files if f in digests},
             stamps=known.stamps(f for c in partition.cases for f in c.files),
             manifest_digest=listed.loaded.digest,
             text=settings.text,
@@ -185,11 +177,7 @@ def _is_done(settings: BuildSettings, planned: Sequence[_Planned]) -> bool:
         return False
     for one in planned:
         entry = receipt["sources"].get(one.listed.loaded.manifest.name)
-        shards = (
-            {shard["path"]: shard["bytes"] for shard in entry["shards"]}
-            if entry
-            else {}
-        )
+        shards = {shard["path"]: shard["bytes"] for shard in entry["shards"]} if entry else {}
         if set(shards) != {job.partition.path for job in one.jobs}:
             return False
         if entry["rejections_before"] != rejections_digest(one.plan):
@@ -212,9 +200,7 @@ def _make(
         else:
             todo.append(job)
     if made:
-        screen.print(
-            f"going on: {len(made):,} of {len(made) + len(todo):,} partitions are done"
-        )
+        screen.print(f"going on: {len(made):,} of {len(made) + len(todo):,} partitions are done")
     total = sum(len(job.partition.cases) for job in todo)
     workers = settings.workers or default_workers()
     with _interruptible(screen, settings.out, made, len(made) + len(todo)):
@@ -259,9 +245,7 @@ def _out_folder(out: Path) -> Iterator[None]:
         }.get(error.errno or 0, "choose an --out folder that can be written")
         what = error.strerror or str(error)
         where = error.filename or out
-        raise SettingsError(
-            str(out), f"cannot write {where}: {what}", remedy
-        ) from error
+        raise SettingsError(str(out), f"cannot write {where}: {what}", remedy) from error
 
 
 def _settings_json(settings: BuildSettings) -> dict[str, Json]:
@@ -274,9 +258,7 @@ def _settings_json(settings: BuildSettings) -> dict[str, Json]:
     }
 
 
-def _say_plan(
-    screen: Console, settings: BuildSettings, listed: Sequence[_Listed]
-) -> None:
+def _say_plan(screen: Console, settings: BuildSettings, listed: Sequence[_Listed]) -> None:
     for one in listed:
         manifest = one.loaded.manifest
         usable = [case for case in one.cases if not case.fault]
@@ -295,12 +277,8 @@ def _say_plan(
         )
         table.add_row("cases", f"{len(usable):,}")
         table.add_row("subjects", f"{len({case.subject_id for case in usable}):,}")
-        table.add_row(
-            "splits", ", ".join(f"{k} {v:,}" for k, v in sorted(splits.items()))
-        )
-        table.add_row(
-            "partitions", f"{parts:,} of at most {one.partition_cases:,} cases"
-        )
+        table.add_row("splits", ", ".join(f"{k} {v:,}" for k, v in sorted(splits.items())))
+        table.add_row("partitions", f"{parts:,} of at most {one.partition_cases:,} cases")
         table.add_row("formats", ", ".join(settings.formats))
         table.add_row("rejected before reading", _counted(reasons))
         screen.print(table)
@@ -315,10 +293,7 @@ def _existing(path: Path) -> Path:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return (
-        ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
-        or "none"
-    )
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
 
 
 def _say_results(
@@ -352,9 +327,7 @@ def _say_results(
                       _counted(pairs), f"{reasons.total():,}", _counted(reasons))  # fmt: skip
         _say_expectation(screen, settings, result, samples)
     screen.print(table)
-    screen.print(
-        f"{images / max(seconds, 1e-3):,.1f} images/s; written to {settings.out}"
-    )
+    screen.print(f"{images / max(seconds, 1e-3):,.1f} images/s; written to {settings.out}")
 
 
 def _say_expectation(
@@ -363,10 +336,6 @@ def _say_expectation(
     """Compare with what the owner publishes; a part of the source is a part, not a fault."""
     manifest = result.loaded.manifest
     expected = manifest.expect.cases
-    seen = sum(len(p.cases) for p in result.plan.partitions) + len(
-        result.plan.rejections
-    )
+    seen = sum(len(p.cases) for p in result.plan.partitions) + len(result.plan.rejections)
     if expected is not None and seen != expected and not settings.limit:
-        screen.print(
-            f"{manifest.name}: {seen:,} cases found, {expected:,} are published"
-        )
+        screen.print(f"{manifest.name}: {seen:,} cases found, {expected:,} are published")

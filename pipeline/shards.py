@@ -182,14 +182,10 @@ def _leaf_columns() -> list[str]:
     out = []
     for name, kind, _ in COLUMNS:
         base, prefix = (
-            (kind.value_type, f"{name}.list.element")
-            if pa.types.is_list(kind)
-            else (kind, name)
+            (kind.value_type, f"{name}.list.element") if pa.types.is_list(kind) else (kind, name)
         )
         fields = (
-            [f"{prefix}.{field.name}" for field in base]
-            if pa.types.is_struct(base)
-            else [prefix]
+            [f"{prefix}.{field.name}" for field in base] if pa.types.is_struct(base) else [prefix]
         )
         out.extend(fields)
     return out
@@ -215,9 +211,7 @@ class ShardWriter:
         self._writer = pq.ParquetWriter(
             self._unfinished,
             _writing_schema(),
-            compression={
-                c: "NONE" if c == "image.bytes" else "ZSTD" for c in _leaf_columns()
-            },
+            compression={c: "NONE" if c == "image.bytes" else "ZSTD" for c in _leaf_columns()},
             use_dictionary=_REPEATED,
             dictionary_pagesize_limit=4 * GROUP_BYTES,
             write_statistics=_NARROW,
@@ -240,9 +234,7 @@ class ShardWriter:
             self._writer.close()
         self._unfinished.unlink(missing_ok=True)
 
-    def write_image(
-        self, image: bytes, digest: str, rows: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def write_image(self, image: bytes, digest: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add the rows of one image; each has every column but the image's bytes.
 
         Args:
@@ -250,9 +242,7 @@ class ShardWriter:
             digest: Identity of the picture.
             rows: By column; `image` holds the path only.
         """
-        is_full = (
-            len(self._images) >= GROUP_IMAGES or self._bytes + len(image) > GROUP_BYTES
-        )
+        is_full = len(self._images) >= GROUP_IMAGES or self._bytes + len(image) > GROUP_BYTES
         if self._images and is_full:
             self._flush()
         self._images.append(image)
@@ -268,11 +258,7 @@ class ShardWriter:
         arrays = []
         for name, kind, _ in COLUMNS:
             values = [row[name] for row in self._rows]
-            arrays.append(
-                self._image_column(values)
-                if name == "image"
-                else pa.array(values, kind)
-            )
+            arrays.append(self._image_column(values) if name == "image" else pa.array(values, kind))
         return pa.Table.from_arrays(arrays, schema=_writing_schema())
 
     def _image_column(self, paths: list[str]) -> pa.StructArray:
@@ -301,12 +287,8 @@ class ShardWriter:
 
 
 def _writing_schema() -> pa.Schema:
-    once = pa.struct(
-        [("bytes", pa.dictionary(pa.int32(), pa.binary())), ("path", pa.string())]
-    )
-    return pa.schema(
-        [(name, once if kind == _IMAGE else kind) for name, kind, _ in COLUMNS]
-    )
+    once = pa.struct([("bytes", pa.dictionary(pa.int32(), pa.binary())), ("path", pa.string())])
+    return pa.schema([(name, once if kind == _IMAGE else kind) for name, kind, _ in COLUMNS])
 
 
 def sync_file(path: Path) -> None:
@@ -354,7 +336,5 @@ def read_shards(
     """
     for path in sorted((folder / "data").glob("*/*.parquet")):
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(
-                batch_rows, columns=list(columns) if columns else None
-            ):
+            for batch in file.iter_batches(batch_rows, columns=list(columns) if columns else None):
                 yield from batch.to_pylist()

@@ -108,9 +108,7 @@ class View:
     def local(self) -> list[Finding]:
         """Findings whose box says where they are: it leaves a tenth of the image at least."""
         whole = self.sample.width * self.sample.height
-        return [
-            f for f in self.boxed if f.box and f.box.width * f.box.height < 0.9 * whole
-        ]
+        return [f for f in self.boxed if f.box and f.box.width * f.box.height < 0.9 * whole]
 
     def ordered(self, seed: str, findings: list[Finding]) -> list[Finding]:
         """Findings in an order drawn by digest: one of each term first, then the others."""
@@ -143,9 +141,7 @@ class View:
             positions=tuple(dict.fromkeys(f.position for f in findings if f.position)),
             diameter=diameter(first) if single else "",
             in_parts=single and is_in_parts(first),
-            attributes=tuple(pair for f in findings for pair in f.attributes)
-            if single
-            else (),
+            attributes=tuple(pair for f in findings for pair in f.attributes) if single else (),
             role=first.role,
         )
 
@@ -155,18 +151,14 @@ class View:
 
     def is_complete(self, label: str) -> bool:
         """Whether every place of a term is marked: its first block says all that is there."""
-        for block, spec in zip(
-            self.labels, self.manifest.layout.annotations, strict=True
-        ):
+        for block, spec in zip(self.labels, self.manifest.layout.annotations, strict=True):
             if label in block:
                 return spec.completeness == "complete"
         return False
 
 
 def _prominence(findings: list[Finding]) -> tuple[bool, float, str]:
-    area = sum(
-        f.area_px or (f.box.width * f.box.height if f.box else 0) for f in findings
-    )
+    area = sum(f.area_px or (f.box.width * f.box.height if f.box else 0) for f in findings)
     return (findings[0].box is not None, -area, findings[0].label)
 
 
@@ -184,9 +176,7 @@ def named(of: Term) -> Named:
 def is_in_parts(finding: Finding) -> bool:
     """Whether a reader should be told that one thing is seen in several parts."""
     name = named(term(finding.label))
-    is_one_thing = (
-        name.the != name.term and not name.is_plural and not finding.is_instance
-    )
+    is_one_thing = name.the != name.term and not name.is_plural and not finding.is_instance
     return is_one_thing and (finding.parts or 1) > 1
 
 
@@ -210,8 +200,7 @@ def length(value_mm: float | None) -> str:
 def labels_of(manifest: Manifest) -> Labels:
     """The terms of each annotation block, in the manifest's order."""
     return tuple(
-        frozenset(module_of(spec.kind).terms_of(spec))
-        for spec in manifest.layout.annotations
+        frozenset(module_of(spec.kind).terms_of(spec)) for spec in manifest.layout.annotations
     )
 
 
@@ -225,9 +214,7 @@ def box_numbers(box: Box, size: tuple[int, int]) -> tuple[str, str, str, str]:
         box.y_max / height,
     )
     for decimals in (2, 3, 4, 5):
-        x_min, y_min, x_max, y_max = (
-            f"{min(max(v, 0.0), 1.0):.{decimals}f}" for v in values
-        )
+        x_min, y_min, x_max, y_max = (f"{min(max(v, 0.0), 1.0):.{decimals}f}" for v in values)
         if float(x_min) < float(x_max) and float(y_min) < float(y_max):
             break
     return x_min, y_min, x_max, y_max

@@ -65,9 +65,7 @@ def pairs_of(
 
     The result depends on the sample, the manifest, the templates and the settings alone.
     """
-    view = View(
-        sample=sample, manifest=manifest, labels=_labels(manifest.name, _Kept(manifest))
-    )
+    view = View(sample=sample, manifest=manifest, labels=_labels(manifest.name, _Kept(manifest)))
     captioner = TemplateCaptioner()
     made: list[Pair | TextFailure] = []
     for language in settings.languages:
@@ -104,9 +102,7 @@ def _written(
 
 
 def _pair_id(sample_id: str, name: str, language: str, number: int) -> str:
-    return sha256(f"{sample_id}\0{name}\0{language}\0{number}".encode()).hexdigest()[
-        :32
-    ]
+    return sha256(f"{sample_id}\0{name}\0{language}\0{number}".encode()).hexdigest()[:32]
 
 
 def _pair(
@@ -127,9 +123,7 @@ def _pair(
     text = Text(question=question, answer=answer.text, draft=draft, view=view)
     failed = failed_check(text)
     if failed:
-        return TextFailure(
-            format=name, check=failed[0], message=f"{failed[0]}: {failed[1]}"
-        )
+        return TextFailure(format=name, check=failed[0], message=f"{failed[0]}: {failed[1]}")
     return Pair(
         pair_id=prompt.pair_id,
         sample_id=view.sample.sample_id,
@@ -164,9 +158,7 @@ def _facts(view: View, language: str) -> str:
         "absent": list(sample.absent),
         "counts": list(sample.countable),
     }
-    return render(
-        f"parts/facts.{language}.j2", "facts", variables, language=language, seed=""
-    )
+    return render(f"parts/facts.{language}.j2", "facts", variables, language=language, seed="")
 
 
 def _fact(finding: Finding, view: View) -> dict[str, object]:

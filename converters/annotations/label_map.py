@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from converters.annotations.contract import Block, Index
 from converters.annotations.structures import (
+    Corner,
     Marked,
     Structure,
     VolumeQuestion,
@@ -91,9 +92,12 @@ def read_structures(spec: LabelMap, question: VolumeQuestion) -> Marked:
     if lowest < 0 or highest > _MAX_CODE:
         outside = lowest if lowest < 0 else highest
         raise CaseError("label_unknown", f"{path}: code {outside} is out of range")
+    corner = (0, 0, 0)
+    if 0 in spec.ignore and highest:
+        codes, corner = _cut_background(codes)
     _require_known(spec, codes, highest, path)
     found = ndimage.find_objects(codes)
-    structures = (_structure(spec, codes, code, found) for code in spec.labels)
+    structures = (_structure(spec, codes, code, found, corner) for code in spec.labels)
     return Marked(structures=merge_structures(structures), transforms=transforms)
 
 
@@ -113,6 +117,18 @@ def _integers(
     return rounded.astype(np.int32), ((step,) if off else ())
 
 
+def _cut_background(codes: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.integer], Corner]:
+    """The bounds of what is not 0, and where they begin: most of a volume is background."""
+    where: list[slice] = []
+    for axis in range(3):
+        # Axes that are cut already leave less to look at.
+        others = tuple(other for other in range(3) if other != axis)
+        view = codes[tuple([*where, slice(None), slice(None), slice(None)][:3])]
+        marked = np.flatnonzero(view.any(axis=others))
+        where.append(slice(int(marked[0]), int(marked[-1]) + 1))
+    return codes[tuple(where)], (where[0].start, where[1].start, where[2].start)
+
+
 def _require_known(spec: LabelMap, codes: npt.NDArray[np.integer], highest: int, path: str) -> None:
     counts = np.zeros(highest + 1, dtype=np.int64)
     for slab in np.moveaxis(codes, int(np.argmax(np.abs(codes.strides))), 0):
@@ -129,13 +145,14 @@ def _structure(
     codes: npt.NDArray[np.integer],
     code: int,
     found: list[tuple[slice, slice, slice] | None],
+    corner: Corner,
 ) -> Structure:
     bounds = found[code - 1] if 0 < code <= len(found) else None
-    if code == 0:
+    if code == 0:  # 0 is a label: nothing was cut away
         return cut_structure(codes == 0, spec.labels[code], str(code))
     if bounds is None:
         return empty_structure(spec.labels[code], str(code))
-    i, j, k = (where.start for where in bounds)
+    i, j, k = (start + where.start for start, where in zip(corner, bounds, strict=True))
     return cut_structure(codes[bounds] == code, spec.labels[code], str(code), (i, j, k))
 
 

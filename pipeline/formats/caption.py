@@ -31,10 +31,6 @@ def drafts(view: View) -> list[Draft]:
 def _measured(groups: list[Group]) -> Group | None:
     """The first group whose size is worth a sentence: one thing, with a size in millimetres."""
     for group in groups:
-        if (
-            group.diameter
-            and group.role in _MEASURED_ROLES
-            and group.name.the != group.name.term
-        ):
+        if group.diameter and group.role in _MEASURED_ROLES and group.name.the != group.name.term:
             return group
     return None

@@ -57,8 +57,6 @@ def _name(view: View) -> Iterator[Draft]:
 def _is_ambiguous(finding: Finding, box: Box, view: View) -> bool:
     """Whether something else has nearly the same box."""
     return any(
-        other.label != finding.label
-        and other.box
-        and overlap(box, other.box) > SAME_PLACE
+        other.label != finding.label and other.box and overlap(box, other.box) > SAME_PLACE
         for other in view.boxed
     )

@@ -36,9 +36,7 @@ def _image(view: View) -> Iterator[Draft]:
 
 def _region(view: View) -> Iterator[Draft]:
     for finding in view.ordered("choice", view.local):
-        wrong = (
-            distractors.of_box(view, finding.label, finding.box) if finding.box else []
-        )
+        wrong = distractors.of_box(view, finding.label, finding.box) if finding.box else []
         if wrong and finding.box:
             variables = _options(view, "region", finding.label, wrong)
             variables["box"] = box_numbers(finding.box, view.size)
@@ -75,14 +73,11 @@ def _options(view: View, kind: str, label: str, wrong: list[str]) -> dict[str, o
     shown = digest_order(seed, wrong)[: count - 1]
     shown.insert(draw_number(seed.encode(), 1) % count, label)
     choices = [
-        Choice(letter=letter, text=text)
-        for letter, text in zip("ABCD", shown, strict=False)
+        Choice(letter=letter, text=text) for letter, text in zip("ABCD", shown, strict=False)
     ]
     return {
         "choices": choices,
         "letter": choices[shown.index(label)].letter,
         "right": label,
-        "role": "normal"
-        if "normal" in {term(name).role for name in shown}
-        else term(label).role,
+        "role": "normal" if "normal" in {term(name).role for name in shown} else term(label).role,
     }
