@@ -1,6 +1,7 @@
 """Shared by all tests: the network is refused, and each source is a case."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,22 @@ def real_data() -> Path:
     if not REAL.is_dir():
         pytest.skip("needs the small real datasets, which are not part of this repository")
     return REAL
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Golden files are written anew on request only."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """A comparison with a golden file, by its name below ``tests/golden``."""
+
+    def compare(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text, "run pytest --update-golden and look"
+
+    return compare

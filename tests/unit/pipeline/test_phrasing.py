@@ -1,0 +1,69 @@
+"""Phrasing: words drawn by digest, in a sandbox."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import UndefinedError
+from jinja2.exceptions import SecurityError
+
+from pipeline.phrasing import Draws, _phrasing, digest_order, render, template_digest, templates_of
+
+
+def test_same_seed_gives_same_words() -> None:
+    variables = {"question": "a", "answer": "b"}
+    text = [
+        render("own_question/as_given.en.j2", "answer", variables, language="en", seed="x")
+        for _ in range(2)
+    ]
+    assert text == ["b", "b"]
+
+
+def test_draws_are_spread_evenly() -> None:
+    draws, count = Draws(), Counter[object]()
+    for number in range(4000):
+        draws.start(f"pair {number}")
+        count[draws.pick("a", "b", "c", "d")] += 1
+    assert min(count.values()) > 900
+
+
+def test_a_long_stream_of_draws_does_not_repeat_itself() -> None:
+    draws = Draws()
+    draws.start("x")
+    stream = [draws.pick(*range(50)) for _ in range(400)]
+    assert stream[:32] != stream[32:64]
+
+
+@given(names=st.lists(st.text(min_size=1), unique=True, max_size=20), more=st.text(min_size=1))
+def test_an_order_does_not_depend_on_what_else_is_there(names: list[str], more: str) -> None:
+    with_more = digest_order("s", [*names, more] if more not in names else names)
+    assert [name for name in with_more if name in names] == digest_order("s", names)
+
+
+def test_a_missing_variable_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        render("own_question/as_given.en.j2", "answer", {}, language="en", seed="x")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ ''.__class__ }}", "{{ say.__init__ }}", "{{ x.append(1) }}", "{{ pick.__globals__ }}"],
+)
+def test_a_template_reaches_nothing_but_its_words(source: str) -> None:
+    template = _phrasing("en").environment.from_string(source)
+    with pytest.raises((SecurityError, UndefinedError)):
+        template.render(x=[])
+
+
+def test_every_template_has_a_question_and_an_answer() -> None:
+    from pipeline.cli import FORMATS
+
+    names = templates_of(FORMATS, ("en",))
+    assert len({name.split("/")[0] for name in names}) == len(FORMATS)
+    for name in names:
+        assert set(_phrasing("en").template(name).blocks) == {"question", "answer"}
+
+
+def test_a_digest_is_a_digest() -> None:
+    assert template_digest("caption/image.en.j2").startswith("sha256:")
