@@ -1,0 +1,1 @@
+"""Shards in, weights out. The trainer is not there yet; see README.md."""
