@@ -121,7 +121,9 @@ def make_volumes(root: Path, count: int) -> None:
         labels[((i - 130) / 15) ** 2 + ((j - 90) / 20) ** 2 + ((k - 40) / 12) ** 2 < 1] = 2
         for folder, values in (("imagesTr", volume), ("labelsTr", labels)):
             (top / folder).mkdir(parents=True, exist_ok=True)
-            nibabel.save(nibabel.Nifti1Image(values, np.diag([1.0, 1.0, 1.5, 1.0])), top / folder / name)
+            nibabel.save(
+                nibabel.Nifti1Image(values, np.diag([1.0, 1.0, 1.5, 1.0])), top / folder / name
+            )
     content = {
         "labels": {"0": "background", "1": "Anterior", "2": "Posterior"},
         "training": [{"image": f"./imagesTr/{n}", "label": f"./labelsTr/{n}"} for n in names],
@@ -150,7 +152,9 @@ def read_volumes(root: Path, rows: list[dict]) -> list[bytes]:
         where: list[slice | int] = [slice(None)] * 3
         where[AXES[steps["slice"]["plane"]]] = row["source_index"]
         plane = values[tuple(where)][::-1, ::-1].T.astype(np.float32)
-        resized = Image.fromarray(plane).resize((row["width"], row["height"]), Image.Resampling.BILINEAR)
+        resized = Image.fromarray(plane).resize(
+            (row["width"], row["height"]), Image.Resampling.BILINEAR
+        )
         scaled = (np.asarray(resized) - np.float32(low)) * np.float32(255.0 / (high - low))
         grey = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
         buffer = io.BytesIO()
@@ -189,7 +193,10 @@ def bare(kind: Kind, root: Path, out: Path, rows: list[dict]) -> None:
     images = dict(zip(firsts, kind.read(root, list(firsts.values())), strict=True))
     assert all(images[row["sample_id"]] == row["image"]["bytes"] for row in rows), "other pixels"
     table = pa.Table.from_pylist(
-        [{**row, "image": {"bytes": images[row["sample_id"]], "path": row["image"]["path"]}} for row in rows]
+        [
+            {**row, "image": {"bytes": images[row["sample_id"]], "path": row["image"]["path"]}}
+            for row in rows
+        ]
     )
     pq.write_table(
         table, out, row_group_size=500, compression="ZSTD", use_dictionary=True,
@@ -217,7 +224,14 @@ def compare(name: str, kind: Kind, count: int, runs: int, folder: Path) -> list[
         ours.append(seconds(lambda run=run: build(kind, root, folder / f"out{run}"))[0])
         theirs.append(seconds(lambda: bare(kind, root, folder / "bare.parquet", rows))[0])
     a, b = statistics.median(ours), statistics.median(theirs)
-    return [name, str(images), str(len(rows)), f"{images / a:,.0f}", f"{images / b:,.0f}", f"{a / b:.2f}"]
+    return [
+        name,
+        str(images),
+        str(len(rows)),
+        f"{images / a:,.0f}",
+        f"{images / b:,.0f}",
+        f"{a / b:.2f}",
+    ]
 
 
 def scaling(name: str, kind: Kind, count: int, folder: Path) -> list[str]:
@@ -227,10 +241,14 @@ def scaling(name: str, kind: Kind, count: int, folder: Path) -> list[str]:
     size = "4" if kind.source.startswith("msd") else "50"
     times = []
     for workers in ("1", "2"):
-        command = [sys.executable, "-m", "pipeline.cli", "--source", kind.source, "--root", str(root),
-                   "--out", str(folder / f"out{workers}"), "--workers", workers,
+        command = [sys.executable, "-m", "pipeline.cli", "--source", kind.source, "--root",
+                   str(root), "--out", str(folder / f"out{workers}"), "--workers", workers,
                    "--partition-cases", size]  # fmt: skip
-        times.append(seconds(lambda command=command: subprocess.run(command, check=True, capture_output=True))[1])
+        times.append(
+            seconds(
+                lambda command=command: subprocess.run(command, check=True, capture_output=True)
+            )[1]
+        )
     return [name, f"{times[0]:.1f}", f"{times[1]:.1f}", f"{times[0] / times[1]:.2f}"]
 
 
@@ -254,25 +272,39 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="more or fewer cases")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--workers", action="store_true", help="compare one worker with two")
-    parser.add_argument("--memory", action="store_true", help="peak memory of a source and one 4 times as large")
+    parser.add_argument(
+        "--memory", action="store_true", help="peak memory of a source and one 4 times as large"
+    )
     arguments = parser.parse_args()
     screen = Console()
-    table = Table("kind", "images", "pairs", "ours, images/s a core", "bare loop", "ratio of CPU time",
-                  title=f"{os.cpu_count()} processors, median of {arguments.runs} runs")  # fmt: skip
+    table = Table("kind", "images", "pairs", "ours, images/s a core", "bare loop", "CPU ratio",
+                  title=f"median of {arguments.runs} runs, {os.cpu_count()} cores")  # fmt: skip
     for name, kind in KINDS.items():
         with tempfile.TemporaryDirectory() as folder:
             count = max(4, int(kind.cases * arguments.scale))
             table.add_row(*compare(name, kind, count, arguments.runs, Path(folder)))
     screen.print(table)
     if arguments.workers:
-        table = Table("kind", "1 worker, s", "2 workers, s", "ratio", title="wall-clock time, start-up included")
+        table = Table(
+            "kind",
+            "1 worker, s",
+            "2 workers, s",
+            "ratio",
+            title="wall-clock time, start-up included",
+        )
         for name, kind in KINDS.items():
             with tempfile.TemporaryDirectory() as folder:
                 count = max(4, int(kind.cases * arguments.scale * 4))
                 table.add_row(*scaling(name, kind, count, Path(folder)))
         screen.print(table)
     if arguments.memory:
-        table = Table("kind", "cases", "MB", "4 times the cases, MB", title="peak memory, partitions of 64 cases")
+        table = Table(
+            "kind",
+            "cases",
+            "MB",
+            "4 times the cases, MB",
+            title="peak memory, partitions of 64 cases",
+        )
         for name, kind in KINDS.items():
             with tempfile.TemporaryDirectory() as folder:
                 count = 64 if kind.cases > 64 else 8

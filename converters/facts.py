@@ -104,7 +104,7 @@ def longest_diameter(mask: Mask, spacing: tuple[float, float] = (1.0, 1.0)) -> f
     return float(distance.pdist(hull).max())
 
 
-def region_finding(
+def region_finding(  # noqa: PLR0913 - each is a fact of its own
     region: Region,
     *,
     term: Term,

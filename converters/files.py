@@ -116,7 +116,9 @@ class Root:
                     "file_too_large", f"{relative} has {status.st_size:,} bytes of {limit_bytes:,}"
                 )
             if status.st_size < 1024 and path.read_bytes().startswith(_LFS_POINTER):
-                raise CaseError("file_pointer", f"{relative} is a git-LFS pointer; run git lfs pull")
+                raise CaseError(
+                    "file_pointer", f"{relative} is a git-LFS pointer; run git lfs pull"
+                )
         except OSError as error:
             raise self.unreadable(relative, error) from error
         return path
@@ -137,7 +139,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, bool]]:
     pending = [""]
     while pending:
         inside = pending.pop()
-        with os.scandir(os.path.join(folder, inside)) as entries:
+        with os.scandir(folder / inside) as entries:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name in _SKIPPED_FOLDERS:
                     continue

@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -53,7 +53,7 @@ class Package(Strict):
 
 
 class Expect(Strict):
-    """What the owner publishes, compared with what a whole build finds; None where not published."""
+    """What the owner publishes, compared with what a whole build finds; None where nothing."""
 
     cases: int | None
     findings: dict[TermName, int] | None

@@ -41,7 +41,9 @@ def _folder(
         folder = Path(data) / manifest.name
         return folder, [f"taken from {folder}"]
     if manifest.package is not None:
-        return _package_folder(manifest), [f"taken from the package {manifest.package.distribution}"]
+        return _package_folder(manifest), [
+            f"taken from the package {manifest.package.distribution}"
+        ]
     where = f"{data}/{manifest.name} is not there" if data else "GMAI_DATA is not set"
     raise SourceError(
         manifest.name,

@@ -68,7 +68,9 @@ def _read_lists(rule: SplitByLists, root: Root, paths: Iterable[str]) -> dict[st
                 _add_names(listed, root, path, split)
     if not listed and rule.if_absent == "stop":
         wanted = ", ".join(p for patterns in rule.files.values() for p in patterns)
-        raise SourceError(root.source, "the official split lists are not there", f"needed: {wanted}")
+        raise SourceError(
+            root.source, "the official split lists are not there", f"needed: {wanted}"
+        )
     return listed
 
 
@@ -76,7 +78,9 @@ def _add_names(listed: dict[str, Split], root: Root, path: str, split: Split) ->
     try:
         text = root.read(path).decode("utf-8-sig")
     except (CaseError, UnicodeDecodeError) as error:
-        raise SourceError(root.source, f"split list {path}: {error}", "get the file again") from error
+        raise SourceError(
+            root.source, f"split list {path}: {error}", "get the file again"
+        ) from error
     for line in text.splitlines():
         name = line.strip()
         if name and listed.setdefault(name, split) != split:

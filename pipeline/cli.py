@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line of gmai-build."""
     out = argparse.ArgumentParser(
         prog="gmai-build",
-        description="Turn annotated medical imaging datasets into image-text pairs in parquet shards.",
+        description="Turn annotated medical imaging datasets into image-text pairs.",
         epilog="A build that was stopped goes on when the same command is run again.",
     )
     out.add_argument("--source", action="append", required=True, metavar="NAME",
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--out", type=Path, required=True, metavar="DIR",
                      help="folder for the shards")  # fmt: skip
     out.add_argument("--captioner", choices=["template"], default="template",
-                     help="who writes the text (default: %(default)s, which needs no model)")  # fmt: skip
+                     help="who writes the text (default: %(default)s, no model)")  # fmt: skip
     out.add_argument("--formats", type=names(FORMATS), default=FORMATS, metavar="A,B",
                      help=f"kinds of text, of: {', '.join(FORMATS)} (default: all)")  # fmt: skip
     out.add_argument("--languages", type=names(("en",)), default=("en",), metavar="A,B",
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--limit", type=positive, metavar="N",
                      help="take the first N cases of each source only")  # fmt: skip
     out.add_argument("--images", choices=["embed"], default="embed",
-                     help="where the images go (default: %(default)s, into the shards)")  # fmt: skip
+                     help="where images go (default: %(default)s, into the shards)")  # fmt: skip
     out.add_argument("--partition-cases", type=positive, metavar="N",
                      help="cases a shard (default: 512 pictures or 32 volumes)")  # fmt: skip
     out.add_argument("--dry-run", action="store_true",
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from pipeline.run import BuildSettings, run_build  # noqa: PLC0415 - keeps --help light
+    from pipeline.run import BuildSettings, run_build
 
     settings = BuildSettings(
         sources=tuple(dict.fromkeys(arguments.source)),

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import BuiltinMethodType, MethodType
 
 from jinja2 import FileSystemLoader, StrictUndefined, Template
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Macro
-from jinja2.sandbox import SandboxedEnvironment, SecurityError
+from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import Namespace
 
 from pipeline.digests import digest_bytes
@@ -81,7 +82,7 @@ class _Environment(SandboxedEnvironment):
         is_known = module.startswith(("pipeline.", "jinja2.")) or isinstance(obj, dict)
         return is_known and not attr.startswith("_")
 
-    def call(self, context: Context, call: object, /, *args: object, **kwargs: object) -> object:  # type: ignore[override]
+    def call(self, context: Context, call: object, /, *args: object, **kwargs: object) -> object:
         """Macros, `pick`, `namespace`, and methods of dictionaries."""
         kwargs.pop("_block_vars", None)  # for functions that ask for the context; none here does
         kwargs.pop("_loop_vars", None)
@@ -99,7 +100,7 @@ class _Phrasing:
         self.environment = _Environment(
             loader=FileSystemLoader(TEMPLATES),
             undefined=StrictUndefined,
-            autoescape=False,  # noqa: S701 - plain text; reports escape when they show it
+            autoescape=False,
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,

@@ -182,5 +182,5 @@ def _partition(
 
 def _identity(case: Case, digests: Mapping[str, str]) -> Json:
     files: list[Json] = [[file, digests.get(file)] for file in case.files]
-    entries: list[Json] = [entry and [entry.table, entry.values] for entry in case.entries]
+    entries: list[Json] = [[entry.table, entry.values] if entry else None for entry in case.entries]
     return [case.key, case.subject_id, dict(case.fields), files, entries]

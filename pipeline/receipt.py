@@ -194,7 +194,7 @@ def _card(sources: Mapping[str, Mapping[str, Any]]) -> str:
               for name, entry in sources.items()}  # fmt: skip
     every = [s for s in ("train", "validation", "test") if any(s in x for x in splits.values())]
     if every:
-        lines += _config("all", "*", every) + ["  default: true"]
+        lines += [*_config("all", "*", every), "  default: true"]
     for name, found in splits.items():
         if found:
             lines += _config(name, name, found)

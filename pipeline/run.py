@@ -203,11 +203,13 @@ def _make(
         screen.print(f"going on: {len(made):,} of {len(made) + len(todo):,} partitions are done")
     total = sum(len(job.partition.cases) for job in todo)
     workers = settings.workers or default_workers()
-    with _interruptible(screen, settings.out, made, len(made) + len(todo)):
-        with progress(screen, "building", total, "cases") as on_cases:
-            for one in make_all(todo, workers=workers, on_cases=on_cases):
-                made[one.path] = one
-            on_cases(total)
+    with (
+        _interruptible(screen, settings.out, made, len(made) + len(todo)),
+        progress(screen, "building", total, "cases") as on_cases,
+    ):
+        for one in make_all(todo, workers=workers, on_cases=on_cases):
+            made[one.path] = one
+        on_cases(total)
     return [
         SourceResult(
             loaded=one.listed.loaded,

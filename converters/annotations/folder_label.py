@@ -24,9 +24,7 @@ def index(spec: FolderLabel, block: Block) -> Index:
                 f"add it to the manifest, or mend the folder; known: {known}",
             )
     return Index(
-        entries={
-            image.path: Entry(labels=(image.fields[spec.field],)) for image in block.images
-        }
+        entries={image.path: Entry(labels=(image.fields[spec.field],)) for image in block.images}
     )
 
 

@@ -144,10 +144,11 @@ def _structure(
     spec: LabelMap,
     codes: npt.NDArray[np.integer],
     code: int,
-    found: list[tuple[slice, slice, slice] | None],
+    found: list[tuple[slice, ...]],
     corner: Corner,
 ) -> Structure:
-    bounds = found[code - 1] if 0 < code <= len(found) else None
+    # A code that does not occur is None, whatever the stubs say.
+    bounds: tuple[slice, ...] | None = found[code - 1] if 0 < code <= len(found) else None
     if code == 0:  # 0 is a label: nothing was cut away
         return cut_structure(codes == 0, spec.labels[code], str(code))
     if bounds is None:

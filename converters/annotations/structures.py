@@ -56,7 +56,7 @@ class Structure:
     def is_whole(self, shape: Corner) -> bool:
         """Whether no voxel lies on the rim of the volume, where the structure may be cut off."""
         return all(
-            0 < start and start + extent < whole
+            start > 0 and start + extent < whole
             for start, extent, whole in zip(self.corner, self.mask.shape, shape, strict=True)
         )
 

@@ -144,7 +144,7 @@ def snap_values(
 
 
 def _distinct(values: Values, name: str) -> tuple[Values, npt.NDArray[np.intp]]:
-    """The distinct values and their numbers of pixels; counted, not sorted, where they are small."""
+    """The distinct values and their numbers of pixels; small ones are counted, not sorted."""
     if values.dtype.itemsize <= 2 and values.dtype.kind == "u":
         counts = np.bincount(values.ravel())
         found = np.flatnonzero(counts)

@@ -35,7 +35,7 @@ MAX_DISAGREEMENT = 0.1  # millimetres or degrees, between sform and qform
 _MAX_OFFSET = 64 << 20  # header extensions
 _MAX_TAIL = 1 << 20  # bytes after the last voxel
 # The checks of nibabel also log what they find; what matters becomes a rejection here.
-nib.imageglobals.logger.setLevel(logging.CRITICAL)
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 
 def read_nifti(path: Path, name: str) -> Volume:
@@ -107,7 +107,8 @@ def _read_values(
     if len(stream.read(gap)) < gap:
         raise CaseError("file_unreadable", f"{name} ends before its voxels")
     values = np.empty(int(np.prod(shape)), dtype=dtype)
-    _fill(stream, memoryview(values.view(np.uint8)), name)
+    raw = memoryview(values.view(np.uint8))  # type: ignore[arg-type]
+    _fill(stream, raw, name)
     if len(stream.read(_MAX_TAIL)) == _MAX_TAIL:
         raise CaseError("file_unreadable", f"{name} goes on after its last voxel")
     if not dtype.isnative:

@@ -23,7 +23,8 @@ _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
 _ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4
 _PASS_THROUGH = {"PNG": ("L", "RGB"), "JPEG": ("L", "RGB")}
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, KeyError,
-           IndexError, TypeError, OverflowError, NotImplementedError, ZeroDivisionError)  # fmt: skip
+           IndexError, TypeError, OverflowError,
+           NotImplementedError, ZeroDivisionError)  # fmt: skip
 # Pillow's own limit only warns, and doubles; the size is checked here before decoding.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -98,7 +99,7 @@ def decode_picture(data: bytes, name: str) -> Picture:
 
 
 def _require_checksums(data: bytes, name: str) -> None:
-    """Refuse a PNG with a damaged critical chunk (ISO/IEC 15948, 5.3): Pillow skips those of pixels.
+    """Refuse a PNG with a damaged critical chunk (ISO/IEC 15948, 5.3); Pillow skips pixels.
 
     Without this, a flipped bit of a mask is another finding.
     """
@@ -173,7 +174,8 @@ def _map_grey(
     low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
     if high <= low:
         low, high = float(values.min()), float(values.max())
-    step = {"step": "map_grey", "low": low, "high": high, "percentiles": [0.5, 99.5]}
+    step: dict[str, Json] = {"step": "map_grey", "low": low, "high": high}
+    step["percentiles"] = [0.5, 99.5]
     return Image.fromarray(scale_to_grey(values, low=low, high=high)), (step,)
 
 
@@ -201,7 +203,7 @@ def _require_contrast(image: Image.Image, name: str) -> None:
 def _is_flat(image: Image.Image) -> bool:
     extrema = image.getextrema()
     bands = extrema if isinstance(extrema[0], tuple) else (extrema,)
-    return all(low == high for low, high in bands)  # type: ignore[misc]
+    return all(low == high for low, high in bands)
 
 
 def encode_png(image: Image.Image) -> bytes:
@@ -226,7 +228,7 @@ def perceptual_hash(image: Image.Image) -> str:
     frequencies, each against their median (the constant term left out of the median). The
     points are sampled, not averaged: that takes a fifth of the time and changes few bits.
     """
-    points = tuple(min(side, 128) for side in image.size)
+    points = (min(image.width, 128), min(image.height, 128))
     grey = image.resize(points, Image.Resampling.NEAREST).convert("L")
     small = grey.resize((32, 32), Image.Resampling.BOX)
     flat = (_DCT @ np.asarray(small, dtype=np.float32) @ _DCT.T).ravel()

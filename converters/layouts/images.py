@@ -32,9 +32,7 @@ def cases(manifest: Manifest, layout: Images, root: Root) -> list[Case]:
     return list_cases(manifest, layout, root, root.listing())
 
 
-def convert(
-    manifest: Manifest, layout: Images, root: Root, case: Case
-) -> Iterator[Outcome]:
+def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Iterator[Outcome]:
     """Yield the one sample of a picture.
 
     Raises:

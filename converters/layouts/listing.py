@@ -16,9 +16,7 @@ from converters.splits import OfficialSplit
 _Annotated: TypeAlias = Images | Volumes
 
 
-def list_cases(
-    manifest: Manifest, layout: _Annotated, root: Root, listing: Listing
-) -> list[Case]:
+def list_cases(manifest: Manifest, layout: _Annotated, root: Root, listing: Listing) -> list[Case]:
     """One case an image file, in the order of paths; then annotations without an image.
 
     Raises:
@@ -29,9 +27,7 @@ def list_cases(
         for path, fields in match_paths(layout.images, listing.paths)
     )
     if not images:
-        raise SourceError(
-            manifest.name, f"no file matches {layout.images!r}", "check --root"
-        )
+        raise SourceError(manifest.name, f"no file matches {layout.images!r}", "check --root")
     block = Block(source=manifest.name, root=root, listing=listing, images=images)
     indices = [module_of(spec.kind).index(spec, block) for spec in layout.annotations]
     split = OfficialSplit(layout.split, root, listing.paths)
@@ -87,9 +83,7 @@ def _case(
     if case.fault:
         return case
     try:
-        return replace(
-            case, subject_id=fill(layout.subject, fields), split=split.of(fields)
-        )
+        return replace(case, subject_id=fill(layout.subject, fields), split=split.of(fields))
     except CaseError as error:
         return replace(case, fault=Fault(reason=error.reason, message=error.message))
 
@@ -99,9 +93,7 @@ def _fault(layout: _Annotated, image: ImageName, indices: list[Index]) -> Fault 
         if image.path in index.faults:
             return index.faults[image.path]
         if image.path not in index.entries and spec.if_missing == "reject":
-            return Fault(
-                reason="annotation_missing", message=f"no {spec.kind} for {image.path}"
-            )
+            return Fault(reason="annotation_missing", message=f"no {spec.kind} for {image.path}")
     return None
 
 

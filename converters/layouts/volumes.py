@@ -151,7 +151,7 @@ def _extents(layout: Volumes, known: _Known) -> list[Extent]:
     extents = []
     for plane in layout.slices.planes:
         raster = raster_of(known.grid, plane)
-        pixels = float(np.prod(raster.native_mm) / np.prod(raster.spacing_mm))
+        pixels = np.float64(np.prod(raster.native_mm) / np.prod(raster.spacing_mm))
         extents += [
             Extent(
                 label=one.structure.term,

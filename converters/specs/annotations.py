@@ -81,9 +81,7 @@ class ViewColumn(Strict):
     names: dict[str, Text]
 
 
-LabelColumns = Annotated[
-    SingleColumn | OneHotColumns | Measurement, Field(discriminator="style")
-]
+LabelColumns = Annotated[SingleColumn | OneHotColumns | Measurement, Field(discriminator="style")]
 
 
 class LabelTable(AnnotationSpec):
@@ -208,8 +206,10 @@ class Sidecar(AnnotationSpec):
 
 
 class Voc(AnnotationSpec):
-    """Pascal VOC: one XML file an image, boxes counted from `first_pixel`, upper bound included
-    where `inclusive`."""
+    """Pascal VOC: one XML file an image.
+
+    Boxes are counted from `first_pixel`; their upper bound is included where `inclusive`.
+    """
 
     kind: Literal["voc"]
     files: PathPattern
@@ -234,7 +234,7 @@ class BoxTable(AnnotationSpec):
 
     `box` names four columns; `notation` says what they hold. `frame` is the image size
     (width, height) that the boxes belong to; another size is rejected, or the boxes are
-    scaled where `rescale` says so. A row whose box cells are all empty says that the image has none.
+    scaled where `rescale` says so. A row whose box cells are all empty says: none.
     """
 
     kind: Literal["box_table"]

@@ -109,9 +109,11 @@ def test_a_conversation_opens_with_the_image_and_alternates(built: Built) -> Non
 
 
 def test_every_row_says_where_it_comes_from(built: Built) -> None:
-    needed = ("source", "license", "subject_id", "source_path", "annotation_path", "manifest_digest",
-              "converter", "template", "template_digest", "captioner", "prompt", "prompt_digest",
-              "annotation_digest", "image_phash", "build_version", "captioner_settings")  # fmt: skip
+    needed = (
+        "source", "license", "subject_id", "source_path", "annotation_path", "manifest_digest",
+        "converter", "template", "template_digest", "captioner", "prompt", "prompt_digest",
+        "annotation_digest", "image_phash", "build_version", "captioner_settings",
+    )  # fmt: skip
     for row in built.rows:
         assert [name for name in needed if not row[name]] == []
 

@@ -83,7 +83,9 @@ def test_sentences_are_whole(written) -> None:
         if pair.format in ("caption", "region_caption", "judgement"):
             assert answer[0].isupper()
             assert answer.endswith(".")
-            assert not re.search(r" a [aeiou](?!n? )| an [bcdfgjklmnpqrstvwz]|the the|  | ,", answer)
+            assert not re.search(
+                r" a [aeiou](?!n? )| an [bcdfgjklmnpqrstvwz]|the the|  | ,", answer
+            )
 
 
 def test_pair_ids_are_unique(written) -> None:

@@ -65,7 +65,7 @@ def test_killed_at_any_moment_it_ends_byte_identical(
 ) -> None:
     expected, seconds = quiet
     out = tmp_path / "out"
-    moments = random.Random(20261124)  # noqa: S311 - moments of a test
+    moments = random.Random(20261124)
     log: list[str] = []
     killed = 0
     while killed < KILLS:
@@ -78,11 +78,13 @@ def test_killed_at_any_moment_it_ends_byte_identical(
         process.send_signal(signal.SIGKILL)
         process.wait()
         shards = len(list(out.glob("data/*/*.parquet"))) if out.exists() else 0
-        log.append(f"after {moment:4.2f} s: {shards:2} shards, {'ended' if ended == 0 else 'killed'}")
+        log.append(
+            f"after {moment:4.2f} s: {shards:2} shards, {'ended' if ended == 0 else 'killed'}"
+        )
         killed += ended is None
         if ended == 0 or (out / "build.json").exists():
             shutil.rmtree(out)  # a build that is whole cannot be killed in the middle
-    print("\n".join(log))
+    print("\n".join(log))  # noqa: T201 - shown by pytest -s, and when it fails
     assert run(command(root, out)).returncode == 0
     assert contents(out) == expected
 

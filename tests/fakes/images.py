@@ -56,7 +56,9 @@ def picture(path: str, width: int, height: int, number: int) -> bytes:
     """An encoded picture in the format of the path's suffix."""
     y, x = np.mgrid[0:height, 0:width]
     grey = (40 + 2 * x + y + 7 * number) % 160
-    disc = (x - width * (0.3 + 0.03 * (number % 10))) ** 2 + (y - height / 2) ** 2 < (height / 5) ** 2
+    disc = (x - width * (0.3 + 0.03 * (number % 10))) ** 2 + (y - height / 2) ** 2 < (
+        height / 5
+    ) ** 2
     grey = np.where(disc, 220 - number % 30, grey).astype(np.uint8)
     image = Image.fromarray(np.stack([grey, grey // 2 + 20, grey // 3 + 40], axis=-1))
     if number % 4 == 3 and path.lower().endswith(".png"):

@@ -55,7 +55,7 @@ def _needed_columns(spec: LabelTable, twin: Twin, image: TwinImage) -> dict[str,
     if layout.split.by == "field" and layout.split.field not in image.fields:
         names = list(layout.split.names)
         cells[layout.split.field] = names[image.number % len(names)]
-    cells.update({name: "0.25" for name in spec.spacing or ()})
+    cells.update(dict.fromkeys(spec.spacing or (), "0.25"))
     if spec.view:
         codes = list(spec.view.names)
         cells[spec.view.column] = codes[image.number % len(codes)]

@@ -9,9 +9,9 @@ _COUNT = re.compile(r"\{(\d+)(?:,(\d*))?\}|[+*?]")
 
 
 def example(regex: str, number: int) -> str:
-    """A text that matches a simple regular expression; other numbers give other texts.
+    r"""A text that matches a simple regular expression; other numbers give other texts.
 
-    Understands literals, ``\\d``, classes, groups of alternatives and counts. The number goes
+    Understands literals, ``\d``, classes, groups of alternatives and counts. The number goes
     into the first run of digits, or the first class, that can hold it.
     """
     if "|" in regex and "(" not in regex:
@@ -39,7 +39,7 @@ def _length(counted: re.Match[str] | None) -> int:
 
 
 def _text(part: str, length: int, number: int, *, placed: bool) -> tuple[str, bool]:
-    if part == r"\d" or part == "[0-9]":
+    if part in (r"\d", "[0-9]"):
         return (str(number + 1).zfill(length)[-length:] if not placed else "0" * length), True
     if part.startswith("["):
         alphabet = _alphabet(part)

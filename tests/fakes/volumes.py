@@ -129,8 +129,8 @@ def _expect(twin: Twin, blocks: list[Block]) -> None:
     for plane in layout.slices.planes:
         for block in blocks:
             axis = AXIS[plane]
-            area = np.prod([n * s for a, (n, s) in enumerate(zip(block.lengths, SPACING, strict=True))
-                            if a != axis]) / 4.0  # fmt: skip
+            sides = [n * s for n, s in zip(block.lengths, SPACING, strict=True)]
+            area = np.prod([side for at, side in enumerate(sides) if at != axis]) / 4.0
             areas = np.full(block.lengths[axis], area)
             extents.append(
                 Extent(label=block.term, plane=plane, start=block.bounds[axis].start, areas=areas)

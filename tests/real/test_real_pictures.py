@@ -139,7 +139,7 @@ def hc18(real_data: Path) -> Built:
 
 
 def test_every_image_of_hc18_shows_one_head(hc18: Built) -> None:
-    files = [p for p in hc18.folder.glob("training_set/*HC.png")]
+    files = list(hc18.folder.glob("training_set/*HC.png"))
     assert (len(hc18.samples), hc18.labels) == (
         len(files),
         Counter({"fetal head": len(files)}),

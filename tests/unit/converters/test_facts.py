@@ -56,7 +56,7 @@ def test_longest_diameter_is_the_largest_distance_between_corners(
     mask: Mask, height: float, width: float
 ) -> None:
     pixels = np.argwhere(mask)
-    corners = np.concatenate([pixels + [r, c] for r in (0, 1) for c in (0, 1)])
+    corners = np.concatenate([pixels + np.array([r, c]) for r in (0, 1) for c in (0, 1)])
     expected = pdist(corners * [height, width]).max()
     assert longest_diameter(mask, (height, width)) == pytest.approx(expected)
 

@@ -65,8 +65,7 @@ def test_a_path_out_of_the_root_is_not_read(root: Root, name: str) -> None:
 
 
 def test_a_name_that_is_not_utf8_is_listed_apart(root: Root) -> None:
-    with open(os.fsencode(root.folder) + b"/caf\xe9.png", "wb") as file:
-        file.write(b"x")
+    (root.folder / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
     assert root.listing().undecodable == ("caf\\xe9.png",)
 
 

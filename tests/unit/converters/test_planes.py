@@ -100,7 +100,7 @@ def test_oblique_volumes_keep_their_nearest_axes(degrees: float) -> None:
 
 @pytest.mark.parametrize("degrees", [41, 45, 49])
 def test_between_two_axes_no_plane_is_named(degrees: float) -> None:
-    with pytest.raises(CaseError, match="geometry_invalid.*oblique"):
+    with pytest.raises(CaseError, match=r"geometry_invalid.*oblique"):
         to_canonical(Volume(values=VALUES, affine=rotation(degrees) @ AFFINE), "x")
 
 

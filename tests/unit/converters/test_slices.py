@@ -52,6 +52,13 @@ def test_every_label_that_can_be_seen_is_shown(
         assert not visible or visible & indices
 
 
+def test_where_few_slices_are_allowed_no_label_is_shown_twice_before_all_are_once() -> None:
+    # Two labels lie together, and each is largest in another slice; a third lies elsewhere.
+    three = extents([(0, [20, 14, 20]), (0, [9, 14, 20]), (9, [30])])
+    found = choose_slices(three, per_finding=3, per_volume=2, min_area_px=8)
+    assert found == [("axial", 2), ("axial", 9)]
+
+
 @given(labels=LABELS, per_volume=st.integers(1, 5))
 def test_never_more_than_allowed_and_never_an_empty_slice(
     labels: list[tuple[int, list[int]]], per_volume: int

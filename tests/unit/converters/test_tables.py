@@ -177,7 +177,7 @@ def test_named_sheet_is_read(tmp_path: Path) -> None:
 
 def test_several_sheets_need_a_name(tmp_path: Path) -> None:
     data = workbook(("A", [["a"]]), ("B", [["b"]]))
-    with pytest.raises(SourceError, match="several sheets.*A, B"):
+    with pytest.raises(SourceError, match=r"several sheets.*A, B"):
         read(tmp_path, data, "table.xlsx")
 
 

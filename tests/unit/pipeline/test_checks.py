@@ -70,7 +70,11 @@ def test_true_texts_pass(text: Text) -> None:
         (CHOICE, {"answer": "A. left kidney"}, "options"),
         (CHOICE, {"question": "Which side is the left kidney on?\nA. x\nB. y"}, "leak"),
         (NAMED, {"question": "What is in <box>[[0.30, 0.10, 0.60, 0.40]]</box>?"}, "boxes"),
-        (NAMED, {"question": "Is the left kidney in <box>[[0.20, 0.10, 0.60, 0.40]]</box>?"}, "leak"),
+        (
+            NAMED,
+            {"question": "Is the left kidney in <box>[[0.20, 0.10, 0.60, 0.40]]</box>?"},
+            "leak",
+        ),
     ],
 )
 def test_a_fault_is_found(text: Text, changes: dict[str, str], check: str) -> None:

@@ -76,7 +76,9 @@ def test_a_wrong_option_is_surely_absent_or_elsewhere(known: Sample) -> None:
         if pair.format == "single_choice":
             right = pair.labels[0]
             for option in set(options(pair)) - {right}:
-                away = option in present and pair.boxes and _apart(present[option], pair.boxes[0][1])
+                away = (
+                    option in present and pair.boxes and _apart(present[option], pair.boxes[0][1])
+                )
                 assert option in known.absent or away
 
 
@@ -114,7 +116,9 @@ def test_the_place_of_the_right_option_is_balanced() -> None:
             findings=(finding("glioma"),),
             absent=("meningioma", "no brain tumor", "pituitary tumor"),
         )  # fmt: skip
-        pair = next(p for p in texts(pairs_of(known, BRAIN, SETTINGS)) if p.format == "single_choice")
+        pair = next(
+            p for p in texts(pairs_of(known, BRAIN, SETTINGS)) if p.format == "single_choice"
+        )
         letters[pair.messages[1].content.split(". glioma")[0][-1]] += 1
     assert min(letters[letter] for letter in "ABC") > 600 / 5
 
@@ -130,7 +134,9 @@ def test_captions_of_equal_findings_differ_in_words() -> None:
 
 def test_nothing_is_counted_that_may_not_be_counted() -> None:
     spread = tuple(
-        finding("cell nucleus", Box(x_min=n * 20, y_min=1, x_max=n * 20 + 9, y_max=9), is_instance=True)
+        finding(
+            "cell nucleus", Box(x_min=n * 20, y_min=1, x_max=n * 20 + 9, y_max=9), is_instance=True
+        )
         for n in range(5)
     )
     manifest = _with_labels("cell nucleus")
