@@ -7,7 +7,6 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
