@@ -1,0 +1,132 @@
+"""A table with one row a box."""
+
+from collections.abc import Mapping
+
+from converters.annotations.boxes import Marked, parse_number, say_boxes
+from converters.annotations.contract import Block, Index, Question, Said
+from converters.errors import CaseError, SourceError
+from converters.pattern import fill, template_names
+from converters.records import Box, Entry, Fault
+from converters.specs.annotations import BoxTable
+from converters.tables import Row, read_table, require_columns, rows_by_key
+
+
+def index(spec: BoxTable, block: Block) -> Index:
+    """Join rows with images by `key` and `match`; an image may have many rows.
+
+    Raises:
+        SourceError: The table is not readable, lacks a column, or holds an unknown code.
+    """
+    if spec.label_column is None and len(spec.labels) != 1:
+        raise SourceError(block.source, "a table without labels needs one label in the manifest")
+    table = read_table(spec.table, block.root, block.listing)
+    label = [spec.label_column] if spec.label_column else []
+    require_columns(table, [*template_names(spec.key), *spec.box, *label], block.source)
+    for row in table.rows:
+        _require_known(spec, row, table.path, block.source)
+    keyed, keyless = rows_by_key(table, spec.key)
+    entries: dict[str, Entry] = {}
+    faults: dict[str, Fault] = {}
+    used: set[str] = set()
+    for image in block.images:
+        try:
+            key = fill(spec.match, image.fields)
+        except CaseError as error:
+            faults[image.path] = Fault(reason=error.reason, message=error.message)
+            continue
+        if key in keyed:
+            used.add(key)
+            entries[image.path] = _entry(spec, table.path, keyed[key])
+    orphans = [(key, f"{len(rows)} boxes") for key, rows in keyed.items() if key not in used]
+    orphans += [(f"row {row.number}", "no name of an image") for row in keyless]
+    return Index(
+        entries=entries,
+        faults=faults,
+        orphans=tuple((f"{table.path}:{key}", what) for key, what in orphans),
+    )
+
+
+def _code(spec: BoxTable, row: Mapping[str, str]) -> str:
+    return row[spec.label_column] if spec.label_column else next(iter(spec.labels))
+
+
+def _require_known(spec: BoxTable, row: Row, path: str, source: str) -> None:
+    code = _code(spec, row.values)
+    if code in spec.labels or code in spec.ignore or _is_without_box(spec, row.values):
+        return
+    raise SourceError(
+        source,
+        f"{path}, row {row.number}: {spec.label_column} {code[:60]!r} is not known",
+        f"add it to the manifest, or mend the table; known: {', '.join(spec.labels)}",
+    )
+
+
+def _is_without_box(spec: BoxTable, row: Mapping[str, str]) -> bool:
+    return not any(row[name] for name in spec.box)
+
+
+def _entry(spec: BoxTable, path: str, rows: list[Row]) -> Entry:
+    boxed = [row.values for row in rows if not _is_without_box(spec, row.values)]
+    said = sorted([_code(spec, row), *(row[name] for name in spec.box)] for row in boxed)
+    labels = tuple(" ".join(one) for one in said)
+    return Entry(table=path, values=[dict(row.values) for row in rows], labels=labels)
+
+
+def read(spec: BoxTable, question: Question) -> Said:
+    """Every row of the image as a finding with a box.
+
+    Raises:
+        CaseError: ``size_unexpected``, where the picture is not the one that the boxes were
+            drawn on; a cell is no number; a box does not fit the picture.
+    """
+    size = question.picture.size
+    if spec.frame and tuple(spec.frame) != size and not spec.rescale:
+        raise CaseError(
+            "size_unexpected",
+            f"{question.path} has {size[0]}x{size[1]} pixels, its boxes are for "
+            f"{spec.frame[0]}x{spec.frame[1]}",
+        )
+    values = question.entry.values
+    assert isinstance(values, list)
+    marked = []
+    for row in values:
+        assert isinstance(row, dict)
+        cells = {name: str(cell) for name, cell in row.items()}
+        code = _code(spec, cells)
+        if not _is_without_box(spec, cells) and code in spec.labels:
+            box = _box(spec, cells, size, question.path)
+            marked.append(Marked(code=code, box=box))
+    return say_boxes(
+        marked, spec.labels, size=size, completeness=spec.completeness, where=question.path
+    )
+
+
+def _box(spec: BoxTable, row: Mapping[str, str], size: tuple[int, int], path: str) -> Box:
+    a, b, c, d = (parse_number(row[name], path) for name in spec.box)
+    if spec.notation.endswith("xywh"):
+        corners = (a, b, a + c, b + d)
+    elif spec.notation.endswith("cxcywh"):
+        corners = (a - c / 2, b - d / 2, a + c / 2, b + d / 2)
+    else:
+        corners = (a, b, c, d)
+    across, down = _scale(spec, size)
+    return Box(
+        x_min=corners[0] * across,
+        y_min=corners[1] * down,
+        x_max=corners[2] * across,
+        y_max=corners[3] * down,
+    )
+
+
+def _scale(spec: BoxTable, size: tuple[int, int]) -> tuple[float, float]:
+    """From the notation's unit to pixels of the picture."""
+    if spec.notation.startswith("relative"):
+        return float(size[0]), float(size[1])
+    if spec.frame:
+        return size[0] / spec.frame[0], size[1] / spec.frame[1]
+    return 1.0, 1.0
+
+
+def terms_of(spec: BoxTable) -> tuple[str, ...]:
+    """Every term that the block can say."""
+    return tuple(dict.fromkeys(spec.labels.values()))

@@ -1,0 +1,42 @@
+"""JSON files of a source, read strictly."""
+
+import json
+from collections.abc import Iterable
+
+from converters.errors import CaseError, SourceError
+from converters.files import Root
+from converters.records import Json
+
+JSON_BYTES = 2 << 30
+
+
+def read_json(root: Root, path: str) -> Json:
+    """A JSON file that many images share.
+
+    Raises:
+        SourceError: It is unreadable, not UTF-8, not JSON, repeats a key of an object, or holds
+            NaN or Infinity.
+    """
+    try:
+        data = root.read(path, JSON_BYTES)
+        content: Json = json.loads(
+            data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+    except (CaseError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise SourceError(
+            root.source, f"{path} is not usable: {error}"[:300], "get the file again, or mend it"
+        ) from error
+    return content
+
+
+def _unique(pairs: Iterable[tuple[str, Json]]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {key[:40]!r} stands twice in an object")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")
