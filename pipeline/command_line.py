@@ -1,6 +1,7 @@
 """What the commands share: types of arguments, errors printed in one way, exit codes."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -8,6 +9,7 @@ from converters.errors import GmaiError
 
 EXIT_USER = 2
 EXIT_INTERRUPTED = 130
+EXIT_READER_LEFT = 141  # 128 + SIGPIPE, as other programs end: the work was not finished
 
 
 def positive(text: str) -> int:
@@ -38,13 +40,16 @@ def run_command(name: str, work: Callable[[], int]) -> int:
     Our own mistakes keep their traceback, and Python ends with exit code 1.
     """
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+        return code
     except GmaiError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - the message is the interface
         return EXIT_USER
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has left, as `| head` does.
-        sys.stderr.close()
-        return 0
+        # The reader of our output has left, as `| head` does. What is still buffered goes
+        # nowhere; Python would complain when it closes the file.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_READER_LEFT

@@ -8,7 +8,14 @@ import sys
 import pytest
 
 from converters.errors import SettingsError
-from pipeline.command_line import EXIT_INTERRUPTED, EXIT_USER, names, positive, run_command
+from pipeline.command_line import (
+    EXIT_INTERRUPTED,
+    EXIT_READER_LEFT,
+    EXIT_USER,
+    names,
+    positive,
+    run_command,
+)
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("12", 12), ("007", 7)])
@@ -63,14 +70,16 @@ def test_ctrl_c_has_a_code_of_its_own() -> None:
     assert run_command("gmai", work) == EXIT_INTERRUPTED
 
 
-def test_a_reader_that_leaves_is_no_mistake() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_is_no_mistake(unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)  # as `| head` does once it has its lines
     run = subprocess.run(
         [sys.executable, "-m", "pipeline.sources_cli", "list"],
         stdout=writing,
         stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         check=False,
     )
     os.close(writing)
-    assert (run.returncode, run.stderr) == (0, b"")
+    assert (run.returncode, run.stderr) == (EXIT_READER_LEFT, b"")
