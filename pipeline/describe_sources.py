@@ -1,0 +1,159 @@
+"""Sources described from their manifests alone: no file of a source is opened."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+
+from converters.errors import ManifestError, SettingsError
+from converters.manifest import Manifest, list_sources, load_manifest
+from converters.vocabulary import vocabulary, words
+
+_SECTIONS = {"modality": "modality", "task": "task", "license": "license", "anatomy": "anatomy",
+             "access": "access", "evidence": "evidence"}  # fmt: skip
+
+
+def list_all(wanted: Mapping[str, str], *, as_json: bool) -> int:
+    """Print the sources that have all the wanted words; a broken manifest is named, and exit 2."""
+    for name, word in wanted.items():
+        if word not in words(_SECTIONS[name]) and not word.startswith("LicenseRef-"):
+            known = ", ".join(sorted(words(_SECTIONS[name])))
+            raise SettingsError(f"--{name}", f"{word!r} is not known", f"there are: {known}")
+    broken: list[ManifestError] = []
+    found = [
+        m for m in _manifests(broken) if all(word in _words(m, n) for n, word in wanted.items())
+    ]
+    if as_json:
+        rows = [_row(manifest) for manifest in found]
+        print(json.dumps(rows, indent=1, ensure_ascii=False))  # noqa: T201 - the output
+    else:
+        for line in _lines(found):
+            print(line)  # noqa: T201 - the output
+    for error in broken:
+        print(f"gmai-sources: {error}", file=sys.stderr)  # noqa: T201 - the message
+    return 2 if broken else 0
+
+
+def _manifests(broken: list[ManifestError]) -> Iterator[Manifest]:
+    """Every manifest; a fault in one spoils no other."""
+    for name in list_sources():
+        try:
+            yield load_manifest(name).manifest
+        except ManifestError as error:
+            broken.append(error)
+
+
+def _words(manifest: Manifest, name: str) -> list[str]:
+    return {
+        "modality": [manifest.modality],
+        "task": manifest.tasks,
+        "license": [manifest.license],
+        "anatomy": manifest.anatomy,
+        "access": [manifest.access],
+        "evidence": [manifest.evidence.level],
+    }[name]
+
+
+def _row(manifest: Manifest) -> dict[str, object]:
+    return {
+        "name": manifest.name,
+        "title": manifest.title,
+        "modality": manifest.modality,
+        "anatomy": manifest.anatomy,
+        "tasks": manifest.tasks,
+        "license": manifest.license,
+        "access": manifest.access,
+        "evidence": manifest.evidence.level,
+    }
+
+
+def _lines(manifests: list[Manifest]) -> Iterator[str]:
+    rows = [
+        (m.name, m.modality, ", ".join(m.tasks), m.license, m.evidence.level, m.title)
+        for m in manifests
+    ]
+    head = ("name", "modality", "tasks", "licence", "evidence", "title")
+    widths = [max(len(row[at]) for row in [head, *rows]) for at in range(5)]
+    for row in [head, *rows]:
+        cells = [row[at].ljust(widths[at]) for at in range(5)]
+        yield "  ".join([*cells, row[5]]).rstrip()
+    yield f"{len(rows)} sources"
+
+
+def show(name: str) -> int:
+    """Print what a source is, its terms, where to get it, and what is expected on disk."""
+    manifest = load_manifest(name).manifest
+    for line in _description(manifest):
+        print(line)  # noqa: T201 - the output
+    return 0
+
+
+def _description(m: Manifest) -> Iterator[str]:
+    levels = vocabulary()["evidence"]
+    access = vocabulary()["access"]
+    yield f"{m.title}\n{m.summary}\n"
+    yield f"homepage    {m.homepage}"
+    yield f"cite as     {m.citation or 'not stated'}"
+    yield f"licence     {m.license}" + (f": {m.terms}" if m.terms else "")
+    yield f"access      {m.access}: {access[m.access]}"
+    yield f"get it      {m.obtain}"
+    yield f"content     {m.modality}; {', '.join(m.anatomy)}; {', '.join(m.tasks)}; {m.department}"
+    yield f"evidence    {m.evidence.level}: {levels[m.evidence.level]}"
+    yield from (f"            {reference}" for reference in m.evidence.references)
+    yield "\non disk, below the folder given with --root:"
+    yield f"  {m.layout.images}    {m.layout.kind}"
+    yield from _expected_files(m)
+    yield f"\nsubject     {m.layout.subject}"
+    yield f"split       {_split(m)}"
+    labels = labels_in(m)
+    yield f"\n{len(labels)} labels, as the source writes them and as they are called here:"
+    yield from (f"  {code}: {term}" for code, term in labels[:40])
+    if len(labels) > 40:
+        yield f"  ... and {len(labels) - 40} more"
+    if m.gotchas:
+        yield "\nto know:"
+        yield from (f"  - {gotcha}" for gotcha in m.gotchas)
+
+
+def _expected_files(m: Manifest) -> Iterator[str]:
+    for block in m.layout.annotations:
+        content = block.model_dump()
+        patterns = content.get("files") or (content.get("table") or {}).get("path")
+        for pattern in patterns if isinstance(patterns, list) else [patterns]:
+            if pattern:
+                yield f"  {pattern}    {block.kind}, {block.completeness}"
+    rule = m.layout.split
+    if rule.by == "lists":
+        yield from (f"  {p}    list for {s}" for s, ps in rule.files.items() for p in ps)
+    elif rule.by == "table":
+        yield f"  {rule.table.path}    the official split"
+
+
+def _split(m: Manifest) -> str:
+    rule = m.layout.split
+    if rule.by == "field":
+        return "official: " + ", ".join(f"{k} is {v}" for k, v in rule.names.items())
+    if rule.by == "lists":
+        return "official, from lists"
+    if rule.by == "table":
+        return f"official, from column {rule.column} of {rule.table.path}"
+    return "90/5/5 by a keyed digest of the subject"
+
+
+def labels_in(m: Manifest) -> list[tuple[str, str]]:
+    """Codes and terms, from any block: wherever the schema has a label map."""
+    found: dict[str, str] = {}
+
+    def collect(value: object) -> None:
+        if isinstance(value, dict):
+            if isinstance(value.get("labels"), dict):
+                found.update({str(k): v for k, v in value["labels"].items()})
+            if isinstance(value.get("label"), str):
+                found[str(value.get("column", value["label"]))] = value["label"]
+            for inner in value.values():
+                collect(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                collect(inner)
+
+    collect([block.model_dump() for block in m.layout.annotations])
+    return list(found.items())

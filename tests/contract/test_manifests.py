@@ -1,0 +1,101 @@
+"""Promises of every manifest, of the vocabulary and of the terms."""
+
+import re
+from itertools import combinations
+
+import pytest
+import yaml
+
+from converters.manifest import LoadedManifest, Manifest, list_sources
+from converters.vocabulary import MANIFESTS, Term, modality, terms, vocabulary, words
+
+
+def test_keys_stand_in_the_order_of_the_schema(source: str) -> None:
+    content = yaml.safe_load((MANIFESTS / f"{source}.yaml").read_text("utf-8"))
+    order = [name for name in Manifest.model_fields if name in content]
+    assert list(content) == order
+
+
+def test_the_editor_finds_the_schema(source: str) -> None:
+    first = (MANIFESTS / f"{source}.yaml").read_text("utf-8").split("\n", 1)[0]
+    assert first == "# yaml-language-server: $schema=schema.json"
+
+
+def test_a_digest_is_of_what_is_said(loaded: LoadedManifest) -> None:
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", loaded.digest)
+
+
+def test_modality_has_words(loaded: LoadedManifest) -> None:
+    assert modality(loaded.manifest.modality).image
+
+
+def test_a_doubtful_source_says_what_to_know(loaded: LoadedManifest) -> None:
+    assert loaded.manifest.gotchas
+
+
+def test_there_are_the_sources_of_the_first_release() -> None:
+    wanted = {
+        "bccd", "dsb2018", "hc18", "msd_task04_hippocampus", "chestxray14", "brain_tumor_sartaj",
+        "wbc_zheng", "colin27_aal", "totalsegmentator_v2", "axondeepseg_sem", "vqa_rad",
+        "mni152_tissues",
+    }  # fmt: skip
+    assert wanted <= set(list_sources())
+
+
+def distance_is_one(first: str, second: str) -> bool:
+    """Whether one letter added, dropped or changed makes one word of the other."""
+    if abs(len(first) - len(second)) > 1:
+        return False
+    short, long = sorted((first, second), key=len)
+    at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    return short[at + (len(short) == len(long)) :] == long[at + 1 :]
+
+
+def near(names: list[str]) -> list[tuple[str, str]]:
+    """Pairs of names that differ by case, plural or one letter, numbers and sides aside."""
+
+    def bare(name: str) -> str:
+        return re.sub(r"\b[A-Z]?\d+\b|\b[IVX]+(-[IVX]+)?[AB]?\b", "#", name).lower()
+
+    found = []
+    for first, second in combinations(sorted(names), 2):
+        a, b = bare(first), bare(second)
+        if (a == b and first.lower() == second.lower()) or (a != b and distance_is_one(a, b)):
+            found.append((first, second))
+    return found
+
+
+def test_no_two_terms_are_nearly_the_same() -> None:
+    assert near(list(terms())) == []
+
+
+@pytest.mark.parametrize("section", ["anatomy", "department", "task", "role", "format"])
+def test_no_two_words_are_nearly_the_same(section: str) -> None:
+    assert near(list(words(section))) == []
+
+
+def test_every_rejection_has_a_meaning() -> None:
+    assert all(isinstance(text, str) and text for text in vocabulary()["rejection"].values())
+
+
+@pytest.mark.parametrize("one", terms().values(), ids=lambda one: one.term)
+def test_a_term_with_a_side_names_it(one: Term) -> None:
+    if one.side:
+        assert re.search(rf"\b{one.side}\b", one.term)
+        assert one.side not in one.base.split()
+    else:
+        assert one.base == one.term
+
+
+@pytest.mark.parametrize("one", terms().values(), ids=lambda one: one.term)
+def test_an_article_fits_its_term(one: Term) -> None:
+    assert one.article in ("", "a", "an", "the")
+    if one.article in ("a", "an"):
+        vowel = one.term[0].lower() in "aeio"
+        assert vowel == (one.article == "an")
+
+
+def test_a_term_that_names_a_side_says_so() -> None:
+    for one in terms().values():
+        named = set(re.findall(r"\b(left|right)\b", one.term))
+        assert named == ({one.side} if one.side else set())
