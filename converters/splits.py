@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from converters.errors import CaseError, SourceError
-from converters.files import Root
-from converters.pattern import fill, match_paths
+from converters.files import Listing, Root
+from converters.pattern import fill, match_paths, template_names
 from converters.records import Case, Fault, Split
-from converters.specs.base import SplitByField, SplitByLists, SplitRule
+from converters.specs.base import SplitByField, SplitByLists, SplitByTable, SplitRule
+from converters.tables import read_table, require_columns, rows_by_key
 
 _KEY = b"gmai subject split 1"
 _ORDER: dict[str | None, int] = {"test": 2, "validation": 1, "train": 0}
@@ -30,17 +31,21 @@ def digest_split(source: str, subject_id: str) -> Split:
 class OfficialSplit:
     """The split that the owner gave, looked up for one image at a time."""
 
-    def __init__(self, rule: SplitRule, root: Root, paths: Iterable[str]) -> None:
+    def __init__(self, rule: SplitRule, root: Root, listing: Listing) -> None:
         self._rule = rule
         self._source = root.source
-        self._listed = _read_lists(rule, root, paths) if isinstance(rule, SplitByLists) else {}
+        self._listed: Mapping[str, Split] = {}
+        if isinstance(rule, SplitByLists):
+            self._listed = _read_lists(rule, root, listing.paths)
+        elif isinstance(rule, SplitByTable):
+            self._listed = _read_column(rule, root, listing)
 
     def of(self, fields: Mapping[str, str]) -> Split | None:
         """The split of an image, or None where the source has none.
 
         Raises:
             SourceError: A field holds a name of a split that the manifest does not know.
-            CaseError: ``split_unknown``, the lists do not name the image.
+            CaseError: ``split_unknown``, the lists or the table do not name the image.
         """
         rule = self._rule
         if isinstance(rule, SplitByField):
@@ -51,10 +56,10 @@ class OfficialSplit:
                     self._source, f"{rule.field} {name!r} is not a known split", f"known: {known}"
                 )
             return rule.names[name]
-        if isinstance(rule, SplitByLists) and self._listed:
+        if isinstance(rule, (SplitByLists, SplitByTable)) and self._listed:
             name = fill(rule.match, fields)
             if name not in self._listed:
-                raise CaseError("split_unknown", f"{name} is in no split list")
+                raise CaseError("split_unknown", f"no official split names {name}")
             return self._listed[name]
         return None
 
@@ -71,6 +76,25 @@ def _read_lists(rule: SplitByLists, root: Root, paths: Iterable[str]) -> dict[st
         raise SourceError(
             root.source, "the official split lists are not there", f"needed: {wanted}"
         )
+    return listed
+
+
+def _read_column(rule: SplitByTable, root: Root, listing: Listing) -> dict[str, Split]:
+    if not match_paths(rule.table.path, listing.paths) and rule.if_absent == "digest":
+        return {}
+    table = read_table(rule.table, root, listing)
+    require_columns(table, [*template_names(rule.key), rule.column], root.source)
+    keyed, _ = rows_by_key(table, rule.key)
+    listed: dict[str, Split] = {}
+    for key, rows in keyed.items():
+        names = {row.values[rule.column] for row in rows}
+        if len(names) != 1 or not names <= rule.names.keys():
+            raise SourceError(
+                root.source,
+                f"{table.path}: {rule.column} of {key} is {', '.join(sorted(names)) or 'empty'}",
+                f"known: {', '.join(rule.names)}; a guess would leak the test set",
+            )
+        listed[key] = rule.names[names.pop()]
     return listed
 
 

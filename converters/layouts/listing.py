@@ -30,7 +30,7 @@ def list_cases(manifest: Manifest, layout: _Annotated, root: Root, listing: List
         raise SourceError(manifest.name, f"no file matches {layout.images!r}", "check --root")
     block = Block(source=manifest.name, root=root, listing=listing, images=images)
     indices = [module_of(spec.kind).index(spec, block) for spec in layout.annotations]
-    split = OfficialSplit(layout.split, root, listing.paths)
+    split = OfficialSplit(layout.split, root, listing)
     found = [_case(manifest, layout, image, indices, split) for image in images]
     found += [
         faulty_case(manifest, key, "image_missing", message)

@@ -44,6 +44,21 @@ Completeness = Literal["complete", "presence", "partial"]
 SplitName = Literal["train", "validation", "test"]
 
 
+class TableFile(Strict):
+    """A table on disk: csv, tsv or xlsx, told by its suffix.
+
+    `header` names the columns where the file's own header is missing or broken;
+    `skip_rows` rows are then passed over first. `sheet` is for xlsx.
+    """
+
+    path: PathPattern
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: Literal["utf-8", "utf-8-sig", "latin-1", "cp1252", "gb18030"] = "utf-8-sig"
+    skip_rows: Annotated[int, Field(ge=0)] = 0
+    header: list[Text] | None = None
+    sheet: str | None = None
+
+
 class SplitByField(Strict):
     """The official split stands in a part of the path or in a column of a table."""
 
@@ -66,13 +81,31 @@ class SplitByLists(Strict):
     if_absent: Literal["stop", "digest"]
 
 
+class SplitByTable(Strict):
+    """The official split stands in a column of a table with one row an image.
+
+    `key` is a template over the row's columns, `match` one over the image's fields. Where the
+    table is not there, the build stops, or (`digest`) goes on with a split of its own.
+    """
+
+    by: Literal["table"]
+    table: TableFile
+    key: Text
+    match: Text
+    column: Text
+    names: dict[str, SplitName]
+    if_absent: Literal["stop", "digest"]
+
+
 class SplitByDigest(Strict):
     """The source has no usable split: 90/5/5 by a keyed digest of the subject."""
 
     by: Literal["digest"]
 
 
-SplitRule = Annotated[SplitByField | SplitByLists | SplitByDigest, Field(discriminator="by")]
+SplitRule = Annotated[
+    SplitByField | SplitByLists | SplitByTable | SplitByDigest, Field(discriminator="by")
+]
 
 
 class Spacing(Strict):
@@ -80,18 +113,3 @@ class Spacing(Strict):
 
     row_mm: Annotated[float, Field(gt=0)]
     column_mm: Annotated[float, Field(gt=0)]
-
-
-class TableFile(Strict):
-    """A table on disk: csv, tsv or xlsx, told by its suffix.
-
-    `header` names the columns where the file's own header is missing or broken;
-    `skip_rows` rows are then passed over first. `sheet` is for xlsx.
-    """
-
-    path: PathPattern
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    encoding: Literal["utf-8", "utf-8-sig", "latin-1", "cp1252", "gb18030"] = "utf-8-sig"
-    skip_rows: Annotated[int, Field(ge=0)] = 0
-    header: list[Text] | None = None
-    sheet: str | None = None

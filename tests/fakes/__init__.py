@@ -64,6 +64,7 @@ def build_twin(manifest: Manifest, folder: Path, count: int = 12) -> Twin:
     twin = Twin(manifest=manifest, folder=folder)
     builder = import_module(f"tests.fakes.{manifest.layout.kind}")
     builder.write(twin, count)
+    import_module("tests.fakes.splits").write_split(twin)
     for spec in manifest.layout.annotations:
         import_module(f"tests.fakes.{spec.kind}").write(spec, twin)
     return twin

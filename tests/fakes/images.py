@@ -26,7 +26,6 @@ def write(twin: Twin, count: int) -> None:
         twin.write(path, picture(path, width, height, number))
         twin.images.append(image)
     assert len({image.path for image in twin.images}) == count, "paths of a twin must differ"
-    _write_lists(twin)
 
 
 def _owned(layout) -> dict[str, list[str]]:
@@ -66,19 +65,3 @@ def picture(path: str, width: int, height: int, number: int) -> bytes:
     out = io.BytesIO()
     image.save(out, format=FORMATS[path.rsplit(".", 1)[-1].lower()])
     return out.getvalue()
-
-
-def _write_lists(twin: Twin) -> None:
-    rule = twin.manifest.layout.split
-    if rule.by != "lists":
-        return
-    from converters.pattern import fill
-
-    splits = list(rule.files)
-    names: dict[str, list[str]] = {split: [] for split in splits}
-    for image in twin.images:
-        split = splits[image.number % len(splits)]
-        names[split].append(fill(rule.match, image.fields))
-    for split, patterns in rule.files.items():
-        path, _ = path_for(patterns[0], {}, 0)
-        twin.write(path, "".join(f"{name}\n" for name in names[split]))

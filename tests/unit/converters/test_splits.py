@@ -2,12 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converters.errors import CaseError, SourceError
+from converters.files import Root
 from converters.records import Case, Split
-from converters.splits import assign_splits, digest_split
+from converters.specs.base import SplitByTable, TableFile
+from converters.splits import OfficialSplit, assign_splits, digest_split
 
 SPLITS: Sequence[Split | None] = ("train", "validation", "test", None)
 
@@ -63,3 +68,36 @@ def test_digest_split_is_frozen() -> None:
     """A change here would move subjects between the splits of every build ever made."""
     found = [digest_split("toy", f"s{n}") for n in (15, 16, 26, 30)]
     assert found == ["train", "validation", "validation", "test"]
+
+
+TABLE = SplitByTable(
+    by="table", table=TableFile(path="meta.csv", delimiter=";"), key="{id}", match="{case}",
+    column="split", names={"train": "train", "val": "validation"}, if_absent="digest",
+)  # fmt: skip
+
+
+def official(tmp_path: Path, text: str | None) -> OfficialSplit:
+    """The split that a table says."""
+    if text is not None:
+        (tmp_path / "meta.csv").write_text(text)
+    root = Root(source="toy", folder=tmp_path)
+    return OfficialSplit(TABLE, root, root.listing())
+
+
+def test_a_table_says_the_split(tmp_path: Path) -> None:
+    found = official(tmp_path, "id;split\ns1;train\ns2;val\n")
+    assert (found.of({"case": "s1"}), found.of({"case": "s2"})) == ("train", "validation")
+
+
+def test_an_image_that_the_table_does_not_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match="split_unknown"):
+        official(tmp_path, "id;split\ns1;train\n").of({"case": "s9"})
+
+
+def test_a_split_that_is_not_known_stops_the_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="split of s1 is holdout"):
+        official(tmp_path, "id;split\ns1;holdout\n")
+
+
+def test_without_its_table_a_source_goes_on_by_digest(tmp_path: Path) -> None:
+    assert official(tmp_path, None).of({"case": "s1"}) is None

@@ -1,0 +1,20 @@
+"""Generated files are fresh, and the command line is the one that is written down."""
+
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.generated import ROOT, generated_files, help_texts
+
+
+@pytest.mark.parametrize(
+    "name", ["manifests/schema.json", "manifests/README.md", "docs/command-line.md"]
+)
+def test_a_generated_file_is_fresh(name: str) -> None:
+    found = (ROOT / name).read_text("utf-8")
+    assert found == generated_files()[name], "run python -m pipeline.generated"
+
+
+@pytest.mark.parametrize("name", ["gmai-build", "gmai-sources"])
+def test_the_command_line_is_the_golden_one(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"command_line/{name}.txt", help_texts()[name])
