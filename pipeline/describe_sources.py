@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from converters.errors import ManifestError, SettingsError
 from converters.manifest import Manifest, list_sources, load_manifest
+from converters.pattern import template_names
+from converters.specs.annotations import Measurement, OneHotColumns, SingleColumn
+from converters.specs.base import TableFile
 from converters.vocabulary import vocabulary, words
 
 _SECTIONS = {"modality": "modality", "task": "task", "license": "license", "anatomy": "anatomy",
@@ -100,8 +103,9 @@ def _description(m: Manifest) -> Iterator[str]:
     yield f"evidence    {m.evidence.level}: {levels[m.evidence.level]}"
     yield from (f"            {reference}" for reference in m.evidence.references)
     yield "\non disk, below the folder given with --root:"
-    yield f"  {m.layout.images}    {m.layout.kind}"
-    yield from _expected_files(m)
+    yield from (f"  {pattern}    {use}" for pattern, use in expected_files(m))
+    tables = list(_tables(m))
+    yield from ["\ntables:", *tables] if tables else []
     yield f"\nsubject     {m.layout.subject}"
     yield f"split       {_split(m)}"
     labels = labels_in(m)
@@ -114,18 +118,52 @@ def _description(m: Manifest) -> Iterator[str]:
         yield from (f"  - {gotcha}" for gotcha in m.gotchas)
 
 
-def _expected_files(m: Manifest) -> Iterator[str]:
+def expected_files(m: Manifest) -> Iterator[tuple[str, str]]:
+    """Patterns of the files on disk, and what each is for; images first."""
+    yield m.layout.images, m.layout.kind
+    if m.layout.kind == "volumes" and m.layout.dataset_json:
+        yield m.layout.dataset_json, "index of the source"
     for block in m.layout.annotations:
         content = block.model_dump()
-        patterns = content.get("files") or (content.get("table") or {}).get("path")
-        for pattern in patterns if isinstance(patterns, list) else [patterns]:
-            if pattern:
-                yield f"  {pattern}    {block.kind}, {block.completeness}"
+        use = f"{block.kind}, {block.completeness}"
+        patterns = content.get("files") or (content.get("table") or {}).get("path") or []
+        yield from ((p, use) for p in ([patterns] if isinstance(patterns, str) else patterns))
+        if content.get("names_file"):
+            yield content["names_file"], "names of the codes"
     rule = m.layout.split
     if rule.by == "lists":
-        yield from (f"  {p}    list for {s}" for s, ps in rule.files.items() for p in ps)
+        yield from ((p, f"list for {name}") for name, ps in rule.files.items() for p in ps)
     elif rule.by == "table":
-        yield f"  {rule.table.path}    the official split"
+        yield rule.table.path, "the official split"
+
+
+def tables_of(m: Manifest) -> list[TableFile]:
+    """Every table that must be there, each once."""
+    found = [block.table for block in m.layout.annotations if hasattr(block, "table")]
+    if m.layout.split.by == "table" and m.layout.split.if_absent == "stop":
+        found.append(m.layout.split.table)
+    return list({table.path: table for table in found}.values())
+
+
+def _tables(m: Manifest) -> Iterator[str]:
+    for block in m.layout.annotations:
+        if block.kind == "label_table":
+            columns = [name for one in block.columns for name in _columns(one)]
+            columns += [*(block.spacing or []), *([block.view.column] if block.view else [])]
+        elif block.kind == "box_table":
+            columns = [*block.box, *([block.label_column] if block.label_column else [])]
+        else:
+            continue
+        names = ", ".join(dict.fromkeys([*template_names(block.key), *columns]))
+        yield f"  {block.table.path}: joined to images by {block.key} = {block.match}"
+        yield f"    columns read: {names}"
+        if block.table.header:
+            skipped = block.table.skip_rows
+            yield f"    the manifest names its columns; rows passed over before: {skipped}"
+
+
+def _columns(one: SingleColumn | OneHotColumns | Measurement) -> list[str]:
+    return list(one.labels) if isinstance(one, OneHotColumns) else [one.column]
 
 
 def _split(m: Manifest) -> str:
