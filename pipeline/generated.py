@@ -37,13 +37,20 @@ def generated_files() -> dict[str, str]:
 
 
 def help_texts() -> dict[str, str]:
-    """The help of each command, as it is printed 100 columns wide."""
-    parsers = {"gmai-build": cli.parser(), "gmai-sources": sources_cli.parser()}
-    texts = {}
-    for name, parser in parsers.items():
-        parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
-        texts[name] = parser.format_help()
+    """The help of each command and of what it is followed by, as printed 100 columns wide."""
+    texts: dict[str, str] = {}
+    for name, parser in {"gmai-build": cli.parser(), "gmai-sources": sources_cli.parser()}.items():
+        _add_help(texts, name, parser)
     return texts
+
+
+def _add_help(texts: dict[str, str], name: str, parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
+    texts[name] = parser.format_help()
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, inner in action.choices.items():
+                _add_help(texts, f"{name} {word}", inner)
 
 
 def _command_line_page() -> str:
@@ -53,7 +60,7 @@ def _command_line_page() -> str:
     parts += [
         "Exit codes: 0 done; 1 a mistake of ours (with a traceback), or a folder that does not",
         "match its manifest (`gmai-sources check`); 2 something for the user to mend, in one",
-        "message; 130 stopped with Ctrl-C.",
+        "message; 130 stopped with Ctrl-C; 141 the reader of the output left, as `| head` does.",
         "",
     ]
     return "\n".join(parts)
