@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from converters.errors import SettingsError
 from pipeline.command_line import positive, run_command
@@ -22,6 +23,10 @@ _PROVENANCE = (
     "annotation_path", "annotation_digest", "converter", "transforms", "template", "captioner",
     "checks", "image_digest", "build_version",
 )  # fmt: skip
+
+
+_CORNERS = ("x_min", "y_min", "x_max", "y_max")
+_BOXES = 8
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,20 +84,28 @@ def _show_pair(screen: Console, row: dict[str, Any], path: Path) -> None:
     image: Image.Image = Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB")
     scale = max(1, 512 // max(image.size))
     image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    beside = Image.new("RGB", (2 * image.width, image.height))
+    beside.paste(image, (0, 0))
     draw = ImageDraw.Draw(image)
     for box in row["boxes"]:
-        corners = [box[name] * scale for name in ("x_min", "y_min", "x_max", "y_max")]
-        draw.rectangle((corners[0], corners[1], corners[2] - 1, corners[3] - 1), outline="yellow")
-    image.save(path)
+        x_min, y_min, x_max, y_max = (box[name] * scale for name in _CORNERS)
+        draw.rectangle((x_min, y_min, x_max - 1, y_max - 1), outline="yellow")
+    beside.paste(image, (image.width, 0))
+    beside.save(path)
     table = Table(
-        show_header=False, title=f"{row['format']}: {row['sample_id']}", title_justify="left"
+        show_header=False, title=Text(f"{row['format']}: {row['sample_id']}"), title_justify="left"
     )
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for message in row["messages"]:
-        table.add_row(message["role"], message["content"].replace("[", "\\["))
+        table.add_row(message["role"], Text(message["content"]))
     table.add_row("labels", ", ".join(row["labels"]) or "none said to be there")
-    table.add_row("picture", str(path))
+    for box in row["boxes"][:_BOXES]:
+        corners = ", ".join(f"{box[name]:g}" for name in _CORNERS)
+        table.add_row("box", f"{box['label']}: {corners} (pixels)")
+    if row["boxes"][_BOXES:]:
+        table.add_row("box", f"and {len(row['boxes']) - _BOXES} more")
+    table.add_row("picture", Text(str(path)))
     screen.print(table)
 
 
@@ -101,11 +114,11 @@ def _show_provenance(screen: Console, row: dict[str, Any]) -> None:
     for name in _PROVENANCE:
         value = row[name]
         text = ", ".join(value) if isinstance(value, list) else str(value)
-        table.add_row(name, text.replace("[", "\\["))
+        table.add_row(name, Text(text))
     findings = json.loads(row["findings"])
     for finding in findings["present"]:
         facts = {key: value for key, value in finding.items() if key not in ("code", "role")}
-        table.add_row("finding", json.dumps(facts).replace("[", "\\["))
+        table.add_row("finding", Text(json.dumps(facts)))
     screen.print(table)
 
 
