@@ -1,0 +1,247 @@
+"""Bad input: damaged files give a reason or a clear error, never a traceback or a wrong pair.
+
+Every source's twin is damaged file by file, with fixed seeds. What comes out is a sample, a
+rejection with a known reason, or a SourceError; and cases that were not touched give exactly
+what they gave before.
+"""
+
+import os
+import random
+import signal
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from converters.errors import SourceError
+from converters.files import Root, locate_root
+from converters.manifest import Manifest, list_sources, load_manifest
+from converters.records import Case, Outcome, Rejection, Sample
+from converters.select import converter_for
+from converters.vocabulary import words
+from tests.fakes import build_twin
+
+MUTATIONS_A_SOURCE = 340
+SECONDS_A_CASE = 20
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n"
+BOMB = b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "' + b"a" * 1000 + b'">]><l>&a;&a;</l>'
+
+
+def cut(data: bytes, chance: random.Random) -> bytes:
+    """The file ends too early."""
+    return data[: chance.randrange(len(data))] if data else data
+
+
+def flip(data: bytes, chance: random.Random) -> bytes:
+    """Some bits are wrong."""
+    out = bytearray(data)
+    for _ in range(chance.choice((1, 1, 3, 20)) if out else 0):
+        out[chance.randrange(len(out))] ^= 1 << chance.randrange(8)
+    return bytes(out)
+
+
+def flip_head(data: bytes, chance: random.Random) -> bytes:
+    """Bytes of the header are other ones."""
+    out = bytearray(data)
+    for _ in range(min(len(out), 4)):
+        out[chance.randrange(min(len(out), 400))] = chance.randrange(256)
+    return bytes(out)
+
+
+def repeat(data: bytes, chance: random.Random) -> bytes:
+    """A part stands twice."""
+    at = chance.randrange(len(data)) if data else 0
+    return data[:at] + data[at // 2 : at] + data[at:]
+
+
+def drop_line(data: bytes, chance: random.Random) -> bytes:
+    """A line is missing, or stands twice."""
+    lines = data.split(b"\n")
+    at = chance.randrange(len(lines))
+    return b"\n".join(lines[:at] + (lines[at : at + 1] * chance.choice((0, 2))) + lines[at + 1 :])
+
+
+def swap_number(data: bytes, chance: random.Random) -> bytes:
+    """A digit is another one."""
+    digits = [at for at, byte in enumerate(data[:100_000]) if 48 <= byte <= 57]
+    out = bytearray(data)
+    if digits:
+        out[chance.choice(digits)] = chance.choice(b"0123456789-.eN")
+    return bytes(out)
+
+
+def huge_png(data: bytes, chance: random.Random) -> bytes:
+    """A header that claims more pixels than there is memory for."""
+    if not data.startswith(b"\x89PNG"):
+        return data[:20] + struct.pack("<4I", *[0x7FFFFFFF] * 4) + data[36:]
+    out = bytearray(data)
+    out[16:24] = struct.pack(">II", chance.choice((60_000, 2**31 - 1)), 60_000)
+    out[29:33] = struct.pack(">I", zlib.crc32(out[12:29]))
+    return bytes(out)
+
+
+def constant(data: bytes) -> Callable[[bytes, random.Random], bytes]:
+    """The file holds something else altogether."""
+    return lambda _data, _chance: data
+
+
+MUTATIONS: list[Callable[[bytes, random.Random], bytes]] = [
+    cut, cut, flip, flip, flip_head, repeat, drop_line, swap_number, huge_png,
+    constant(b""), constant(POINTER), constant(BOMB), constant(b"\0" * 400),
+    constant(b'{"a": 1, "a": NaN}'), constant(b"a,b\n1\n\xff\xfe,2,3\n"), constant(b"\x1f\x8b\x08"),
+]  # fmt: skip
+
+
+@contextmanager
+def time_limit(what: str) -> Iterator[None]:
+    """Fail where something hangs."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise TimeoutError(f"{what} took more than {SECONDS_A_CASE} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS_A_CASE)
+    yield
+    signal.alarm(0)
+
+
+class Twin:
+    """A twin that is damaged and mended again and again."""
+
+    def __init__(self, source: str, folder: Path) -> None:
+        self.manifest: Manifest = load_manifest(source).manifest
+        self.folder = folder / "root"
+        count = 4 if self.manifest.layout.kind == "volumes" else 8
+        build_twin(self.manifest, self.folder, count)
+        self.root: Root = locate_root(self.manifest, self.folder)[0]
+        self.converter = converter_for(self.manifest)
+        self.files = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        self.cases = {case.key: case for case in self.converter.cases(self.root)}
+        self.before = {key: self.convert(case) for key, case in self.cases.items()}
+
+    def convert(self, case: Case) -> list[Outcome]:
+        """The records of a case."""
+        return list(self.converter.convert(self.root, case))
+
+    def require_kept(self, touched: str) -> None:
+        """Hold what comes out now against what came out before.
+
+        Only cases that the touched file belongs to are converted: the others read other files.
+        """
+        try:
+            now = self.converter.cases(self.root)
+        except SourceError as error:
+            assert self.manifest.name in str(error)
+            return
+        for case in now:
+            before = self.cases.get(case.key)
+            if before == case and touched not in case.files:
+                continue  # reads the same files with the same words
+            for outcome in self.outcomes(case):
+                self.require_honest(outcome, case, before)
+
+    def outcomes(self, case: Case) -> list[Outcome]:
+        """The records of a case; an error of the source is one of its answers."""
+        try:
+            return self.convert(case)
+        except SourceError as error:
+            assert self.manifest.name in str(error)
+            return []
+
+    def require_honest(self, outcome: Outcome, case: Case, before: Case | None) -> None:
+        """A rejection has a known reason; a sample of unchanged words keeps its findings' labels."""
+        if isinstance(outcome, Rejection):
+            assert outcome.reason in words("rejection")
+            assert len(outcome.message) < 2000
+            return
+        assert isinstance(outcome, Sample)
+        assert outcome.case_key == case.key
+        known = {name for block in self.manifest.layout.annotations for name in _terms(block)}
+        assert {finding.label for finding in outcome.findings} <= known
+        assert not {finding.label for finding in outcome.findings} & set(outcome.absent)
+        for finding in outcome.findings:
+            if finding.box:
+                assert 0 <= finding.box.x_min < finding.box.x_max <= outcome.width
+                assert 0 <= finding.box.y_min < finding.box.y_max <= outcome.height
+
+
+def _terms(block: object) -> tuple[str, ...]:
+    from converters.annotations.contract import module_of
+
+    found: tuple[str, ...] = module_of(block.kind).terms_of(block)  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.fixture(scope="module", params=list_sources())
+def twin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Twin:
+    """The twin of each source in turn."""
+    return Twin(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.mark.slow
+def test_damaged_files_give_reasons_and_no_traceback(twin: Twin) -> None:
+    chance = random.Random(twin.manifest.name)
+    by_suffix: dict[str, list[Path]] = {}
+    for path in twin.files:
+        by_suffix.setdefault(path.suffix, []).append(path)
+    for number in range(MUTATIONS_A_SOURCE):
+        path = chance.choice(by_suffix[chance.choice(sorted(by_suffix))])
+        whole = path.read_bytes()
+        mutation = MUTATIONS[number % len(MUTATIONS)]
+        path.write_bytes(mutation(whole, chance))
+        try:
+            with time_limit(f"{mutation} of {path}"):
+                twin.require_kept(path.relative_to(twin.folder).as_posix())
+        finally:
+            path.write_bytes(whole)
+
+
+def test_a_missing_file_gives_a_reason(twin: Twin) -> None:
+    for path in twin.files[:40]:
+        whole = path.read_bytes()
+        path.unlink()
+        twin.require_kept(path.relative_to(twin.folder).as_posix())
+        path.write_bytes(whole)
+
+
+def test_a_link_out_of_the_root_is_not_followed(twin: Twin, tmp_path: Path) -> None:
+    for path in twin.files[:12]:
+        whole = path.read_bytes()
+        (tmp_path / "outside").write_bytes(whole)
+        path.unlink()
+        path.symlink_to(tmp_path / "outside")
+        name = path.relative_to(twin.folder).as_posix()
+        try:
+            cases = twin.converter.cases(twin.root)
+        except SourceError:
+            cases = []
+        for case in cases:
+            for outcome in twin.outcomes(case):
+                assert not isinstance(outcome, Sample) or name not in (
+                    outcome.source_path, *outcome.annotation_files
+                )  # fmt: skip
+        path.unlink()
+        path.write_bytes(whole)
+
+
+def test_a_name_that_is_not_utf8_gives_a_reason(twin: Twin) -> None:
+    path = twin.files[0]
+    odd = Path(os.fsdecode(os.fsencode(path.parent) + b"/caf\xe9" + os.fsencode(path.suffix)))
+    path.rename(odd)
+    try:
+        twin.require_kept("")
+    finally:
+        odd.rename(path)
+
+
+def test_untouched_cases_are_what_they_were(twin: Twin) -> None:
+    """The twin was mended after each damage: nothing of it is left anywhere."""
+    after = {case.key: twin.convert(case) for case in twin.converter.cases(twin.root)}
+    assert after == twin.before
+
+
+def test_enough_files_were_damaged() -> None:
+    assert MUTATIONS_A_SOURCE * len(list_sources()) >= 1000 * 4
