@@ -15,7 +15,7 @@ def read_json(root: Root, path: str) -> Json:
 
     Raises:
         SourceError: It is unreadable, not UTF-8, not JSON, repeats a key of an object, or holds
-            NaN or Infinity.
+            NaN, Infinity or half a character.
     """
     try:
         data = root.read(path, JSON_BYTES)
@@ -32,10 +32,18 @@ def read_json(root: Root, path: str) -> Json:
 def _unique(pairs: Iterable[tuple[str, Json]]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for key, value in pairs:
+        _require_unicode(key)
+        _require_unicode(value)
         if key in found:
             raise ValueError(f"key {key[:40]!r} stands twice in an object")
         found[key] = value
     return found
+
+
+def _require_unicode(value: Json) -> None:
+    """Half of a character (a lone surrogate, written as an escape) can go into no shard."""
+    if isinstance(value, str) and not value.isascii():
+        value.encode("utf-8")
 
 
 def _no_constant(name: str) -> Json:

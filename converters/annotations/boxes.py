@@ -105,7 +105,7 @@ def parse_number(text: str, where: str) -> float:
         CaseError: ``value_invalid``.
     """
     try:
-        value = float(text)
+        value = float("nan" if "_" in text else text)
     except ValueError:
         value = float("nan")
     if not -1e7 < value < 1e7:

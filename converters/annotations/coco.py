@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from converters.annotations.boxes import Marked, say_boxes
+from converters.annotations.boxes import Marked, parse_number, say_boxes
 from converters.annotations.contract import Block, Index, Question, Said
 from converters.errors import CaseError, SourceError
 from converters.json_files import read_json
@@ -78,20 +78,40 @@ def _parsed(spec: Coco, path: str, content: Json) -> _File:
     if not isinstance(content, dict):
         raise TypeError("no object at the top")
     file = _File(path=path)
-    for category in _objects(content, "categories"):
-        file.names[_integer(category["id"])] = str(category["name"])
-    for image in _objects(content, "images"):
-        name = str(image["file_name"])
-        if name in file.images:
-            raise ValueError(f"image {name!r} stands twice")
-        file.images[name] = {key: image[key] for key in ("id", "width", "height")}
+    file.names = _names(content)
+    file.images = _images(content)
+    ids = {image["id"] for image in file.images.values()}
     for one in _objects(content, "annotations"):
         name = file.names[_integer(one["category_id"])]
         if name not in spec.labels and name not in spec.ignore:
             raise ValueError(f"category {name!r} is not in the label map of the manifest")
         kept = {"name": name, "bbox": one["bbox"], "iscrowd": one.get("iscrowd", 0)}
+        if _integer(one["image_id"]) not in ids:
+            raise ValueError(f"an annotation is of image id {one['image_id']}, which is not listed")
         file.annotations.setdefault(_integer(one["image_id"]), []).append(kept)
     return file
+
+
+def _names(content: _Object) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for category in _objects(content, "categories"):
+        number = _integer(category["id"])
+        if number in names:  # its boxes would carry another label
+            raise ValueError(f"category id {number} stands twice")
+        names[number] = str(category["name"])
+    return names
+
+
+def _images(content: _Object) -> dict[str, _Object]:
+    images: dict[str, _Object] = {}
+    ids: set[int] = set()
+    for image in _objects(content, "images"):
+        name, number = str(image["file_name"]), _integer(image["id"])
+        if name in images or number in ids:  # boxes of one image would stand on another
+            raise ValueError(f"image {name!r} or its id {number} stands twice")
+        ids.add(number)
+        images[name] = {key: image[key] for key in ("id", "width", "height")}
+    return images
 
 
 def _objects(content: _Object, name: str) -> list[dict[str, Json]]:
@@ -142,10 +162,9 @@ def _marked(one: _Object, path: str) -> Marked:
     box = one["bbox"]
     if not isinstance(box, list) or len(box) != 4:
         raise CaseError("value_invalid", f"{path}: box {box!r:.60} is not x, y, width, height")
-    numbers = [float(v) for v in box if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    if len(numbers) != 4:
+    if any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in box):
         raise CaseError("value_invalid", f"{path}: box {box!r:.60} is not of numbers")
-    x, y, width, height = numbers
+    x, y, width, height = (parse_number(str(v), path) for v in box)
     return Marked(
         code=str(one["name"]),
         box=Box(x_min=x, y_min=y, x_max=x + width, y_max=y + height),

@@ -5,6 +5,8 @@ rejection with a known reason, or a SourceError; and cases that were not touched
 what they gave before.
 """
 
+import contextlib
+import json
 import os
 import random
 import signal
@@ -13,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +76,30 @@ def swap_number(data: bytes, chance: random.Random) -> bytes:
     return bytes(out)
 
 
+def strange_json(data: bytes, chance: random.Random) -> bytes:
+    """A value of a JSON file is of another kind, absurd, or that of its neighbour."""
+    try:
+        content = json.loads(data)
+    except ValueError:
+        return swap_number(data, chance)
+    places = list(_places(content))[:5000]
+    holder, key = chance.choice(places)
+    other_holder, other_key = chance.choice(places)
+    neighbour = json.loads(json.dumps(other_holder[other_key]))
+    odd = [None, True, -1, 1e300, 10**40, "", "\u00e9", [], {}, "1e5", neighbour]
+    holder[key] = chance.choice(odd)
+    escape = chance.choice((r"\ud800", r"\u0000", r"\u00e9"))  # half a character, NUL, a letter
+    return json.dumps(content).replace(r"\u00e9", escape).encode()
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    keys = value.keys() if isinstance(value, dict) else range(len(value))
+    for key in list(keys):
+        yield value, key
+        if isinstance(value[key], (dict, list)):
+            yield from _places(value[key])
+
+
 def huge_png(data: bytes, chance: random.Random) -> bytes:
     """A header that claims more pixels than there is memory for."""
     if not data.startswith(b"\x89PNG"):
@@ -89,7 +116,8 @@ def constant(data: bytes) -> Callable[[bytes, random.Random], bytes]:
 
 
 MUTATIONS: list[Callable[[bytes, random.Random], bytes]] = [
-    cut, cut, flip, flip, flip_head, repeat, drop_line, swap_number, huge_png,
+    cut, cut, flip, flip, flip_head, repeat, drop_line, swap_number,
+    strange_json, strange_json, huge_png,
     constant(b""), constant(POINTER), constant(BOMB), constant(b"\0" * 400),
     constant(b'{"a": 1, "a": NaN}'), constant(b"a,b\n1\n\xff\xfe,2,3\n"), constant(b"\x1f\x8b\x08"),
 ]  # fmt: skip
@@ -131,28 +159,27 @@ class Twin:
 
         Only cases that the touched file belongs to are converted: the others read other files.
         """
-        try:
-            now = self.converter.cases(self.root)
-        except SourceError as error:
-            assert self.manifest.name in str(error)
-            return
-        for case in now:
-            before = self.cases.get(case.key)
-            if before == case and touched not in case.files:
+        for case in self.answer(lambda: self.converter.cases(self.root)):
+            if self.cases.get(case.key) == case and touched not in case.files:
                 continue  # reads the same files with the same words
-            for outcome in self.outcomes(case):
-                self.require_honest(outcome, case, before)
+            for outcome in self.answer(lambda case=case: self.convert(case)):
+                self.require_honest(outcome, case)
 
-    def outcomes(self, case: Case) -> list[Outcome]:
-        """The records of a case; an error of the source is one of its answers."""
-        try:
-            return self.convert(case)
-        except SourceError as error:
-            assert self.manifest.name in str(error)
-            return []
+    def answer(self, work: Callable[[], list[Any]]) -> list[Any]:
+        """What something gives; that the source cannot be used is one of its answers."""
+        said = self.manifest.name
+        found: list[Any] = []
+        with contextlib.suppress(SourceError):
+            try:
+                found = work()
+            except SourceError as error:
+                said = str(error)
+                raise
+        assert self.manifest.name in said
+        return found
 
-    def require_honest(self, outcome: Outcome, case: Case, before: Case | None) -> None:
-        """A rejection has a known reason; a sample of unchanged words keeps its findings' labels."""
+    def require_honest(self, outcome: Outcome, case: Case) -> None:
+        """A rejection has a known reason; a sample keeps to the manifest's words and its image."""
         if isinstance(outcome, Rejection):
             assert outcome.reason in words("rejection")
             assert len(outcome.message) < 2000
@@ -214,12 +241,8 @@ def test_a_link_out_of_the_root_is_not_followed(twin: Twin, tmp_path: Path) -> N
         path.unlink()
         path.symlink_to(tmp_path / "outside")
         name = path.relative_to(twin.folder).as_posix()
-        try:
-            cases = twin.converter.cases(twin.root)
-        except SourceError:
-            cases = []
-        for case in cases:
-            for outcome in twin.outcomes(case):
+        for case in twin.answer(lambda: twin.converter.cases(twin.root)):
+            for outcome in twin.answer(lambda case=case: twin.convert(case)):
                 assert not isinstance(outcome, Sample) or name not in (
                     outcome.source_path, *outcome.annotation_files
                 )  # fmt: skip

@@ -137,6 +137,7 @@ def test_voc_counts_from_one_and_includes_the_last_pixel(block: Block) -> None:
         (xml(voc_object("RBC", 9, 9, 4, 12)), "box_empty"),
         (xml(voc_object("RBC", "one", 1, 9, 9)), "value_invalid"),
         (xml(voc_object("RBC", "nan", 1, 9, 9)), "value_invalid"),
+        (xml(voc_object("RBC", "1_0", 1, 99, 9)), "value_invalid"),
         (xml("<object><name>RBC</name></object>"), "value_invalid"),
         (xml("", (81, 60)), "size_unexpected"),
         ("<annotation>", "file_unreadable"),
@@ -197,6 +198,10 @@ def test_a_crowd_is_not_an_object(block: Block) -> None:
     ("changes", "said"),
     [
         ({"categories": [{"id": 4, "name": "dog"}]}, "'dog' is not in the label map"),
+        ({"annotations": [{"image_id": 99, "category_id": 4, "bbox": [1, 1, 2, 2]}]}, "not listed"),
+        ({"categories": [{"id": 4, "name": "RBC"}, {"id": 4, "name": "WBC"}]}, "id 4 stands twice"),
+        ({"images": [{"id": 7, "file_name": n, "width": 8, "height": 8} for n in "xy"]}, "twice"),
+        ({"images": [{"id": "7", "file_name": "x.png", "width": 8, "height": 8}]}, "is not COCO"),
         ({"categories": None}, "is not COCO"),
         (
             {"annotations": [{"image_id": "7", "category_id": 4, "bbox": [1, 1, 2, 2]}]},
@@ -216,11 +221,22 @@ def test_coco_that_is_not_coco_stops_the_source(
         coco.index(COCO, fresh(block.root.folder))
 
 
-@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": NaN}', "[", "\xff", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": 2}', '{"a": NaN}', r'{"a": "\ud800"}', "[", "\xff", "[" * 100_000]
+)
 def test_json_that_is_not_strict_stops_the_source(block: Block, text: str) -> None:
     (block.root.folder / "a.json").write_text(text, encoding="latin-1")
     with pytest.raises(SourceError, match=r"a\.json"):
         coco.index(COCO, fresh(block.root.folder))
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400, "true", '"5"', "null"])
+def test_coco_numbers_that_are_none_are_refused(block: Block, number: str) -> None:
+    write_coco(block.root.folder)
+    path = block.root.folder / "a.json"
+    path.write_text(path.read_text().replace("2.5", number))
+    with pytest.raises(CaseError, match="value_invalid"):
+        ask(coco, COCO, fresh(block.root.folder))
 
 
 def test_coco_of_another_size_is_refused(block: Block) -> None:
