@@ -19,6 +19,7 @@ from converters.errors import SettingsError
 from pipeline.build import Job, Made, make_partition
 
 _POLL_SECONDS = 0.2
+_FEW_CASES = 16  # a worker takes longer to start than these take to make
 _cases_done: "Synchronized[int] | None" = None
 
 
@@ -29,13 +30,14 @@ def make_all(
 
     Args:
         jobs: What to make.
-        workers: Processes; with one, everything runs in this process.
+        workers: Processes; with one, or with few cases, everything runs in this process.
         on_cases: Called now and then with the number of cases done so far.
 
     Raises:
         SettingsError: A worker was killed from outside.
     """
-    if workers == 1 or len(jobs) <= 1:
+    cases = sum(len(job.partition.cases) for job in jobs)
+    if workers == 1 or len(jobs) <= 1 or cases <= _FEW_CASES:
         yield from _make_here(jobs, on_cases)
     else:
         yield from _make_in_workers(jobs, min(workers, len(jobs)), on_cases)
