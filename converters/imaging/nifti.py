@@ -79,6 +79,9 @@ def _read_header(stream: BinaryIO, name: str) -> Nifti1Header:
         raise CaseError("file_unreadable", f"{name}: {error}") from error
     if not bytes(header["magic"].item()).startswith(b"n+"):
         raise CaseError("file_unsupported", f"{name} is not a single-file NIfTI")
+    axes = int(header["dim"][0])
+    if not 1 <= axes <= 7:  # NIfTI-1, dim[0]; nibabel takes it as it is
+        raise CaseError("file_unreadable", f"{name} is said to have {axes} axes")
     return header
 
 

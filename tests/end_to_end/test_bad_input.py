@@ -6,6 +6,7 @@ what they gave before.
 """
 
 import contextlib
+import gzip
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from converters.select import converter_for
 from converters.vocabulary import words
 from tests.fakes import build_twin
 
-MUTATIONS_A_SOURCE = 340
+MUTATIONS_A_KIND = 1000  # of layout and of annotation, over the sources that have it
 SECONDS_A_CASE = 20
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n"
 BOMB = b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "' + b"a" * 1000 + b'">]><l>&a;&a;</l>'
@@ -110,6 +112,18 @@ def huge_png(data: bytes, chance: random.Random) -> bytes:
     return bytes(out)
 
 
+def inside_gzip(data: bytes, chance: random.Random) -> bytes:
+    """The header of a packed volume is another one; its checksums are right."""
+    if not data.startswith(b"\x1f\x8b"):
+        return flip_head(data, chance)
+    plain = bytearray(gzip.decompress(data))
+    if chance.random() < 0.5:
+        at = 40 + 2 * chance.randrange(8)  # NIfTI-1: dim
+        plain[at : at + 2] = struct.pack("<h", chance.choice((-1, 0, 2, 32767)))
+        return gzip.compress(bytes(plain), 1, mtime=0)
+    return gzip.compress(flip_head(bytes(plain), chance), 1, mtime=0)
+
+
 def constant(data: bytes) -> Callable[[bytes, random.Random], bytes]:
     """The file holds something else altogether."""
     return lambda _data, _chance: data
@@ -117,7 +131,7 @@ def constant(data: bytes) -> Callable[[bytes, random.Random], bytes]:
 
 MUTATIONS: list[Callable[[bytes, random.Random], bytes]] = [
     cut, cut, flip, flip, flip_head, repeat, drop_line, swap_number,
-    strange_json, strange_json, huge_png,
+    strange_json, strange_json, huge_png, inside_gzip,
     constant(b""), constant(POINTER), constant(BOMB), constant(b"\0" * 400),
     constant(b'{"a": 1, "a": NaN}'), constant(b"a,b\n1\n\xff\xfe,2,3\n"), constant(b"\x1f\x8b\x08"),
 ]  # fmt: skip
@@ -159,7 +173,13 @@ class Twin:
 
         Only cases that the touched file belongs to are converted: the others read other files.
         """
-        for case in self.answer(lambda: self.converter.cases(self.root)):
+        found = self.answer(lambda: self.converter.cases(self.root))
+        is_own = any(touched in case.files for case in self.cases.values())
+        if found and is_own:  # a file of some cases alone: all others stay as they are
+            kept = {case.key: case for case in found}
+            for key, case in self.cases.items():
+                assert touched in case.files or kept.get(key) == case
+        for case in found:
             if self.cases.get(case.key) == case and touched not in case.files:
                 continue  # reads the same files with the same words
             for outcome in self.answer(lambda case=case: self.convert(case)):
@@ -208,17 +228,36 @@ def twin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Twin(request.param, tmp_path_factory.mktemp(request.param))
 
 
+@cache
+def kinds_of(source: str) -> tuple[str, ...]:
+    """The layout and the annotation blocks of a source."""
+    layout = load_manifest(source).manifest.layout
+    return tuple(sorted({layout.kind, *(block.kind for block in layout.annotations)}))
+
+
+def mutations_of(source: str) -> int:
+    """How many files of a source are damaged: its rarest kind gets its thousand."""
+    kinds = [kind for name in list_sources() for kind in kinds_of(name)]
+    return -(-MUTATIONS_A_KIND // min(kinds.count(kind) for kind in kinds_of(source)))
+
+
 @pytest.mark.slow
 def test_damaged_files_give_reasons_and_no_traceback(twin: Twin) -> None:
     chance = random.Random(twin.manifest.name)
     by_suffix: dict[str, list[Path]] = {}
     for path in twin.files:
         by_suffix.setdefault(path.suffix, []).append(path)
-    for number in range(MUTATIONS_A_SOURCE):
+    tried = damaged = 0
+    while damaged < mutations_of(twin.manifest.name):
         path = chance.choice(by_suffix[chance.choice(sorted(by_suffix))])
         whole = path.read_bytes()
-        mutation = MUTATIONS[number % len(MUTATIONS)]
-        path.write_bytes(mutation(whole, chance))
+        mutation = MUTATIONS[tried % len(MUTATIONS)]
+        tried += 1
+        changed = mutation(whole, chance)
+        if changed == whole:
+            continue
+        damaged += 1
+        path.write_bytes(changed)
         try:
             with time_limit(f"{mutation} of {path}"):
                 twin.require_kept(path.relative_to(twin.folder).as_posix())
@@ -266,5 +305,7 @@ def test_untouched_cases_are_what_they_were(twin: Twin) -> None:
     assert after == twin.before
 
 
-def test_enough_files_were_damaged() -> None:
-    assert MUTATIONS_A_SOURCE * len(list_sources()) >= 1000 * 4
+def test_enough_files_of_each_kind_are_damaged() -> None:
+    for kind in {kind for source in list_sources() for kind in kinds_of(source)}:
+        having = [source for source in list_sources() if kind in kinds_of(source)]
+        assert sum(map(mutations_of, having)) >= MUTATIONS_A_KIND
