@@ -17,6 +17,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _RESIDUE = re.compile(
     r"\{\{|\}\}|\{%|\bNone\b|\bnan\b|\bundefined\b|  | [.,;?]|,[.,]|\.\.|<ref></ref>"
 )
+_NEGATION = re.compile(r"\b(?:no|not|never|without|absent|cannot)\b", re.IGNORECASE)
 _NOT_ENGLISH = re.compile(r"[\u0400-\u04ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -73,7 +74,26 @@ def _labels(text: Text) -> str:
     pattern, forms = _mentions(labels)
     allowed = present | set(text.draft.denied) | set(sample.anatomy)
     said = {forms[match.lower()] for match in pattern.findall(text.answer)}
-    return f"says {', '.join(sorted(said - allowed))}" if said - allowed else ""
+    if said - allowed:
+        return f"says {', '.join(sorted(said - allowed))}"
+    allowed |= {*text.draft.asked, *text.draft.options}
+    asked = {forms[match.lower()] for match in pattern.findall(text.question)}
+    return f"asks for {', '.join(sorted(asked - allowed))}" if asked - allowed else ""
+
+
+def _polarity(text: Text) -> str:
+    """What is there is affirmed, and what is not is denied."""
+    draft = text.draft
+    if draft.is_own_text:
+        return ""
+    if draft.denied:
+        return "" if text.answer.startswith("No") else "what is absent is not denied"
+    is_no = draft.template == "judgement/region.en.j2" and set(draft.asked) != set(draft.labels)
+    has_normal = any(terms()[name].role == "normal" for name in (*draft.labels, *draft.options))
+    negated = _NEGATION.search(text.answer)
+    if is_no or has_normal or not negated:
+        return ""
+    return f"what is there is denied: {negated.group()!r}"
 
 
 def _numbers(text: Text) -> str:
@@ -102,6 +122,9 @@ def _boxes(text: Text) -> str:
     """Every box is a finding's, lies inside the image and has an area."""
     if text.draft.is_own_text:
         return ""
+    marked = {(finding.label, finding.box) for finding in text.view.sample.findings}
+    if not set(text.draft.boxes) <= marked:
+        return "the draft has a box that no finding has"
     known = {box_numbers(box, text.view.size) for _, box in text.draft.boxes}
     said = [
         tuple(part.strip() for part in row.split(","))
@@ -159,6 +182,7 @@ def _residue(text: Text) -> str:
 CHECKS: dict[str, Callable[[Text], str]] = {
     "complete": _complete,
     "labels": _labels,
+    "polarity": _polarity,
     "numbers": _numbers,
     "boxes": _boxes,
     "leak": _leak,

@@ -18,6 +18,7 @@ from jinja2.runtime import Context, Macro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import Namespace
 
+from converters.errors import SettingsError
 from pipeline.digests import digest_bytes
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -83,10 +84,11 @@ class _Environment(SandboxedEnvironment):
         return is_known and not attr.startswith("_")
 
     def call(self, context: Context, call: object, /, *args: object, **kwargs: object) -> object:
-        """Macros, `pick`, `namespace`, and methods of dictionaries."""
+        """Macros, `pick`, `namespace`, and `get` of dictionaries."""
         kwargs.pop("_block_vars", None)  # for functions that ask for the context; none here does
         kwargs.pop("_loop_vars", None)
-        is_known = isinstance(call, (Macro, MethodType, BuiltinMethodType)) or call is Namespace
+        is_get = isinstance(call, BuiltinMethodType) and call.__name__ == "get"
+        is_known = isinstance(call, (Macro, MethodType)) or is_get or call is Namespace
         if not is_known:
             raise SecurityError(f"a template must not call {call!r}")
         return call(*args, **kwargs)  # type: ignore[operator]
@@ -135,6 +137,8 @@ class _Phrasing:
 
 @cache
 def _phrasing(language: str) -> _Phrasing:
+    if not (TEMPLATES / "parts" / f"say.{language}.j2").is_file():
+        raise SettingsError("languages", f"there are no templates in {language!r}", "use en")
     return _Phrasing(language)
 
 

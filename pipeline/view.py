@@ -22,6 +22,7 @@ class Draft:
         variables: What the template may speak of.
         labels: Canonical terms that the answer says are there.
         boxes: Boxes that question or answer give.
+        asked: Canonical terms that the question may name beside the labels.
         denied: Canonical terms that the answer says are not there.
         options: Texts of the options of a choice, the right one among them.
         right: The right option.
@@ -33,6 +34,7 @@ class Draft:
     labels: tuple[str, ...] = ()
     boxes: tuple[tuple[str, Box], ...] = ()
     denied: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     right: str = ""
     is_own_text: bool = False
@@ -63,7 +65,9 @@ class Group:
         name: The term.
         count: How many findings there are.
         is_exact: All of its objects are marked, so that they may be counted.
-        positions: Where they are, each once, in the order of findings.
+        is_region: They have boxes; False for a label of the whole image.
+        positions: Where they are, each once, in the order of findings; none for what takes
+            nearly the whole image.
         diameter: Longest diameter with its unit, where there is one finding and it is known.
         in_parts: It is one region in several parts.
         attributes: What the source measured, as (quantity, value).
@@ -73,6 +77,7 @@ class Group:
     name: Named
     count: int
     is_exact: bool
+    is_region: bool
     positions: tuple[str, ...]
     diameter: str
     in_parts: bool
@@ -133,12 +138,16 @@ class View:
 
     def _group(self, findings: list[Finding]) -> Group:
         first = findings[0]
+        local = self.local
         single = len(findings) == 1
         return Group(
             name=named(term(first.label)),
             count=len(findings),
             is_exact=first.label in self.sample.countable,
-            positions=tuple(dict.fromkeys(f.position for f in findings if f.position)),
+            is_region=first.box is not None,
+            positions=tuple(
+                dict.fromkeys(f.position for f in findings if f in local and f.position)
+            ),
             diameter=diameter(first) if single else "",
             in_parts=single and is_in_parts(first),
             attributes=tuple(pair for f in findings for pair in f.attributes) if single else (),
@@ -150,11 +159,11 @@ class View:
         return next((block for block in self.labels if label in block), frozenset())
 
     def is_complete(self, label: str) -> bool:
-        """Whether every place of a term is marked: its first block says all that is there."""
-        for block, spec in zip(self.labels, self.manifest.layout.annotations, strict=True):
-            if label in block:
-                return spec.completeness == "complete"
-        return False
+        """Whether every place of a term is marked: a block that says it says all that is there."""
+        return any(
+            label in block and spec.completeness == "complete"
+            for block, spec in zip(self.labels, self.manifest.layout.annotations, strict=True)
+        )
 
 
 def _prominence(findings: list[Finding]) -> tuple[bool, float, str]:

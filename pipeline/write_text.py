@@ -1,5 +1,6 @@
 """Texts for a sample: drafts of each format, answered by the captioner, checked, made pairs."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -86,13 +87,13 @@ def _written(
 ) -> list[Pair | TextFailure]:
     prompts = [
         Prompt(
-            pair_id=_pair_id(view.sample.sample_id, name, language, number),
+            pair_id=_pair_id(view.sample.sample_id, name, language, draft.template, number),
             template=draft.template,
             variables=draft.variables,
             language=language,
             text=facts,
         )
-        for number, draft in enumerate(drafts)
+        for draft, number in zip(drafts, _numbers(drafts), strict=True)
     ]
     answers = captioner.caption(prompts)
     return [
@@ -101,8 +102,20 @@ def _written(
     ]
 
 
-def _pair_id(sample_id: str, name: str, language: str, number: int) -> str:
-    return sha256(f"{sample_id}\0{name}\0{language}\0{number}".encode()).hexdigest()[:32]
+def _numbers(drafts: list[Draft]) -> list[int]:
+    """The number of each draft among those of its template: others do not move it."""
+    seen: Counter[str] = Counter()
+    numbers = []
+    for draft in drafts:
+        numbers.append(seen[draft.template])
+        seen[draft.template] += 1
+    return numbers
+
+
+def _pair_id(sample_id: str, name: str, language: str, template: str, number: int) -> str:
+    kind = template.split(".", 1)[0]  # without its language
+    identity = f"{sample_id}\0{name}\0{kind}\0{language}\0{number}"
+    return sha256(identity.encode()).hexdigest()[:32]
 
 
 def _pair(

@@ -16,7 +16,7 @@ from converters.records import Entry, Exchange, Fault, Json
 from converters.specs.annotations import Questions
 from converters.vocabulary import words
 
-_ORDER = {"test": 0, "validation": 1, "train": 2}
+_ORDER = {"test": 0, "val": 1, "train": 2}  # by how a name of a split begins
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +115,12 @@ def _entry(spec: Questions, asked: Sequence[_Asked]) -> tuple[Entry, Mapping[str
 
 def _rank(fields: Mapping[str, str]) -> int:
     """Test goes before validation and train; what is no name of a split goes last."""
-    ranks = [rank for value in fields.values() for name, rank in _ORDER.items() if name in value]
+    ranks = [
+        rank
+        for value in fields.values()
+        for name, rank in _ORDER.items()
+        if value.lower().startswith(name)
+    ]
     return min(ranks, default=len(_ORDER))
 
 

@@ -11,8 +11,8 @@ def drafts(view: View) -> list[Draft]:
     groups = view.groups()
     if not groups:
         return []
-    regions = [group for group in groups if group.positions]
-    whole = [group for group in groups if not group.positions]
+    regions = [group for group in groups if group.is_region]
+    whole = [group for group in groups if not group.is_region]
     normal = [group for group in whole if group.role == "normal"]
     shown = regions[:MAX_REGIONS]
     variables = {

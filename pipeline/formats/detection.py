@@ -7,7 +7,7 @@ from converters.vocabulary import term
 from pipeline.view import Draft, View, box_numbers, image_words, named, overlap
 
 MAX_BOXES = 20
-SAME_PLACE = 0.7  # boxes that share so much of their area could each be meant
+SAME_PLACE = 0.5  # boxes that share so much of their area could each be meant
 
 
 def drafts(view: View) -> list[Draft]:
@@ -20,7 +20,7 @@ def _find(view: View) -> Iterator[Draft]:
     for first in view.ordered("find", view.local):
         found = [finding for finding in view.boxed if finding.label == first.label]
         is_instance = first.label in view.sample.countable
-        is_region = len(found) == 1 and not first.is_instance
+        is_region = len(found) == 1 and not first.is_instance and view.is_complete(first.label)
         if not (is_instance or is_region) or len(found) > MAX_BOXES:
             continue
         boxes = [finding.box for finding in found if finding.box]
@@ -46,6 +46,7 @@ def _name(view: View) -> Iterator[Draft]:
                 variables={
                     **image_words(view.sample),
                     "name": named(term(finding.label)),
+                    "role": finding.role,
                     "box": box_numbers(finding.box, view.size),
                 },
                 labels=(finding.label,),

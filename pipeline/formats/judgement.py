@@ -58,6 +58,7 @@ def _region(view: View) -> Iterator[Draft]:
                 "box": box_numbers(finding.box, view.size),
             },
             labels=(finding.label,),
+            asked=(asked,),
             boxes=((finding.label, finding.box),),
         )
         return

@@ -66,6 +66,8 @@ def test_true_texts_pass(text: Text) -> None:
         (TRUE, {"answer": "It shows the left kidney {{ x }}."}, "residue"),
         (TRUE, {"answer": "It shows None."}, "residue"),
         (TRUE, {"answer": "It shows the left kidney ."}, "residue"),
+        (TRUE, {"answer": "It does not show the left kidney."}, "polarity"),
+        (TRUE, {"question": "Does it show the liver?"}, "labels"),
         (CHOICE, {"answer": "A. spleen"}, "labels"),
         (CHOICE, {"answer": "A. left kidney"}, "options"),
         (CHOICE, {"question": "Which side is the left kidney on?\nA. x\nB. y"}, "leak"),
@@ -93,6 +95,22 @@ def test_what_is_denied_and_absent_may_be_named() -> None:
     draft = replace(CAPTION, labels=(), denied=("spleen",))
     text = replace(TRUE, draft=draft, answer="No, it does not show the spleen.")
     assert failed_check(text) is None
+
+
+def test_what_is_denied_is_not_affirmed() -> None:
+    draft = replace(CAPTION, labels=(), denied=("spleen",))
+    failed = failed_check(replace(TRUE, draft=draft, answer="Yes, it shows the spleen."))
+    assert failed is not None
+    assert failed[0] == "polarity"
+
+
+def test_a_box_that_no_finding_has_is_refused() -> None:
+    box = replace(BOX, x_max=70)
+    draft = replace(NAMED.draft, boxes=(("left kidney", box),))
+    question = "What is in <box>[[0.20, 0.10, 0.70, 0.40]]</box>?"
+    failed = failed_check(replace(NAMED, draft=draft, question=question))
+    assert failed is not None
+    assert failed[0] == "boxes"
 
 
 def test_two_right_options_are_refused() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
+from converters.errors import SettingsError
 from pipeline.phrasing import Draws, _phrasing, digest_order, render, template_digest, templates_of
 
 
@@ -48,12 +49,23 @@ def test_a_missing_variable_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["{{ ''.__class__ }}", "{{ say.__init__ }}", "{{ x.append(1) }}", "{{ pick.__globals__ }}"],
+    [
+        "{{ ''.__class__ }}",
+        "{{ say.__init__ }}",
+        "{{ x.append(1) }}",
+        "{{ d.update(a=1) }}",
+        "{{ pick.__globals__ }}",
+    ],
 )
 def test_a_template_reaches_nothing_but_its_words(source: str) -> None:
     template = _phrasing("en").environment.from_string(source)
     with pytest.raises((SecurityError, UndefinedError)):
-        template.render(x=[])
+        template.render(x=[], d={})
+
+
+def test_a_language_without_templates_is_said() -> None:
+    with pytest.raises(SettingsError, match="no templates in 'xx'"):
+        render("caption/image.en.j2", "answer", {}, language="xx", seed="x")
 
 
 def test_every_template_has_a_question_and_an_answer() -> None:
