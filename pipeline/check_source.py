@@ -98,14 +98,8 @@ def _look(manifest: Manifest, root: Root, limit: int | None) -> Iterator[Line]:
             count = len(match_paths(pattern, listing.paths))
             yield Line(mark="ok" if count else "?", what=f"files, {use}",
                        found=f"{count:,} match {pattern}")  # fmt: skip
-        rule = manifest.layout.split
         for spec in tables_of(manifest):
-            is_optional = rule.by == "table" and rule.table == spec and rule.if_absent == "digest"
-            if match_paths(spec.path, listing.paths) or not is_optional:
-                yield _table_line(spec, root)
-            else:
-                found = f"{spec.path} is not there: the split is made by digest"
-                yield Line(mark="?", what="split", found=found)
+            yield _table_line(spec, root)
         converter = converter_for(manifest)
         cases = converter.cases(root)
         yield from _case_lines(manifest, cases)

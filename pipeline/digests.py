@@ -36,8 +36,8 @@ def digest_json(value: Json) -> str:
 
 def digest_file(path: Path) -> str:
     """SHA-256 of a file, read in pieces."""
-    state = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
+        state = hashlib.sha256(file.read(_CHUNK))
         while piece := file.read(_CHUNK):
             state.update(piece)
     return f"sha256:{state.hexdigest()}"

@@ -62,10 +62,17 @@ def sample_columns(
         "converter": converter,
         "transforms": canonical([dict(step) for step in sample.transforms]),
         "deid": [],
-        "image_digest": digest_bytes(sample.image),
+        "image_digest": image_digest(sample, digests),
         "image_phash": sample.phash,
         "build_version": BUILD_VERSION,
     }
+
+
+def image_digest(sample: Sample, digests: Mapping[str, str]) -> str:
+    """SHA-256 of the image's bytes: that of the source file where these are its bytes."""
+    if any(step["step"] == "encode" for step in sample.transforms):
+        return digest_bytes(sample.image)
+    return digests[sample.source_path]
 
 
 def findings_json(sample: Sample) -> str:
