@@ -30,18 +30,22 @@ def join_files(pattern: str, renamed: Mapping[str, str], block: Block) -> Joined
         block: Images and listing.
 
     Raises:
-        ManifestError: Nothing is shared: every file would belong to every image.
+        ManifestError: Nothing is shared, and there are several images: every file would belong
+            to every one of them.
     """
     own = set(block.images[0].fields) if block.images else set()
     names = [name for name in field_names(pattern) if name in renamed or name in own]
-    if not names:
+    if not names and len(block.images) > 1:
         raise ManifestError(
             f"{block.source}.yaml",
             f"{pattern!r} shares no placeholder with the images",
             "name the same part of both paths in the same way",
         )
     groups: dict[tuple[str, ...], list[str]] = {}
+    images = {image.path for image in block.images}
     for path, fields in match_paths(pattern, block.listing.paths):
+        if path in images:
+            continue
         groups.setdefault(tuple(fields[name] for name in names), []).append(path)
     files: dict[str, tuple[str, ...]] = {}
     used: set[tuple[str, ...]] = set()

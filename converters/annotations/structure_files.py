@@ -6,14 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from converters.annotations.contract import Block, Index
+from converters.annotations.joins import join_files
 from converters.annotations.structures import (
     Marked,
     Mask3D,
     Structure,
     VolumeQuestion,
     cut_structure,
-    join_files,
     merge_structures,
+    orphans_of,
 )
 from converters.errors import CaseError, SourceError
 from converters.imaging.planes import require_same_grid, to_canonical
@@ -29,10 +30,10 @@ def index(spec: StructureFiles, block: Block) -> Index:
     Raises:
         SourceError: A file names a structure that is not in the label map.
     """
-    files, orphans = join_files(spec.files, block)
+    joined = join_files(spec.files, {}, block)
     entries: dict[str, Entry] = {}
     faults: dict[str, Fault] = {}
-    for image, paths in files.items():
+    for image, paths in joined.files.items():
         codes = [_code(spec, path) for path in paths]
         for code, path in zip(codes, paths, strict=True):
             _require_known(spec, code, path, block)
@@ -44,7 +45,7 @@ def index(spec: StructureFiles, block: Block) -> Index:
     return Index(
         entries=entries,
         faults=faults,
-        orphans=tuple((path, f"no image belongs to {path}") for path in orphans),
+        orphans=orphans_of(joined),
     )
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from converters.annotations.contract import Block, ImageName, Index
-from converters.errors import SourceError
+from converters.annotations.contract import Block, Index
+from converters.annotations.joins import Joined, join_files
 from converters.files import Root
 from converters.imaging.planes import AXIS, Grid, Plane
-from converters.pattern import field_names, match_paths
 from converters.records import Entry, Fault, Json
 
 Mask3D = npt.NDArray[np.bool_]
@@ -136,48 +135,24 @@ def _merged(parts: list[Structure]) -> Structure:
     return Structure(term=parts[0].term, code=code, mask=mask, corner=(i, j, k))
 
 
-def join_files(pattern: str, block: Block) -> tuple[dict[str, list[str]], list[str]]:
-    """Annotation files by path of the image, joined over the placeholders that both name.
-
-    Returns:
-        The files of each image, and the files that belong to none.
-
-    Raises:
-        SourceError: Nothing tells which of several images a file belongs to.
-    """
-    images = {image.path for image in block.images}
-    shared = [name for name in field_names(pattern) if name in block.images[0].fields]
-    if not shared and len(images) > 1:
-        raise SourceError(
-            block.source,
-            f"{len(images)} images, and {pattern!r} shares no placeholder with them",
-            "write a narrower pattern for the images",
-        )
-    owners: dict[tuple[str, ...], list[ImageName]] = {}
-    for image in block.images:
-        owners.setdefault(tuple(image.fields[name] for name in shared), []).append(image)
-    files: dict[str, list[str]] = {}
-    orphans: list[str] = []
-    for path, fields in match_paths(pattern, block.listing.paths):
-        if path in images:
-            continue
-        of = owners.get(tuple(fields[name] for name in shared), [])
-        for image in of:
-            files.setdefault(image.path, []).append(path)
-        if not of:
-            orphans.append(path)
-    return files, orphans
-
-
 def index_single_files(pattern: str, block: Block) -> Index:
     """The index of a block with one file an image; a second one is a fault."""
-    files, orphans = join_files(pattern, block)
+    joined = join_files(pattern, {}, block)
     return Index(
-        entries={path: Entry(files=tuple(found)) for path, found in files.items()},
+        entries={path: Entry(files=found) for path, found in joined.files.items()},
         faults={
             path: Fault(reason="name_duplicate", message=f"{found[0]} and {found[1]} both fit")
-            for path, found in files.items()
+            for path, found in joined.files.items()
             if len(found) > 1
         },
-        orphans=tuple((path, f"no image belongs to {path}") for path in orphans),
+        orphans=orphans_of(joined),
     )
+
+
+def orphans_of(joined: Joined) -> tuple[tuple[str, str], ...]:
+    """One orphan for the files that belong together and to no image."""
+    said = []
+    for files in joined.orphans:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        said.append((files[0], f"no image belongs to {files[0]}{more}"))
+    return tuple(said)

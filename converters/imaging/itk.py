@@ -25,6 +25,13 @@ _META_PACKED = re.compile(rb"^CompressedData\s*=\s*True", re.MULTILINE | re.IGNO
 _NRRD_ELSEWHERE = re.compile(rb"^data ?file\s*:", re.MULTILINE | re.IGNORECASE)
 _NRRD_SPACE = re.compile(rb"^space\s*:\s*\S", re.MULTILINE | re.IGNORECASE)
 _NRRD_RAW = re.compile(rb"^encoding\s*:\s*(raw)\b", re.MULTILINE | re.IGNORECASE)
+_META_LINE = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\s*=\s*([\x20-\x7e]{0,4096})")
+_META_NUMBERS = {
+    "TransformMatrix": "matrix", "Rotation": "matrix", "Orientation": "matrix",
+    "Offset": "vector", "Position": "vector", "Origin": "vector", "CenterOfRotation": "vector",
+    "ElementSpacing": "vector", "ElementSize": "vector", "DimSize": "vector",
+}  # fmt: skip
+_NUMBER = re.compile(r"[-+]?(\d{1,12}(\.\d{0,20})?|\.\d{1,20})([eE][-+]?\d{1,3})?")
 _BYTES = {
     sitk.sitkInt8: 1, sitk.sitkUInt8: 1, sitk.sitkInt16: 2, sitk.sitkUInt16: 2,
     sitk.sitkInt32: 4, sitk.sitkUInt32: 4, sitk.sitkFloat32: 4, sitk.sitkInt64: 8,
@@ -83,6 +90,7 @@ def _meta_data(head: bytes, path: Path, name: str, root: Root) -> tuple[Path, bo
     if not found:
         raise CaseError("file_unreadable", f"{name} has no ElementDataFile")
     text = head[: found.end()].replace(b"\r", b"")
+    _require_meta_header(text, name)
     if not _META_FRAME.search(text):
         raise CaseError("geometry_invalid", f"{name} has no TransformMatrix: its left is not known")
     is_packed = bool(_META_PACKED.search(text))
@@ -94,6 +102,31 @@ def _meta_data(head: bytes, path: Path, name: str, root: Root) -> tuple[Path, bo
     if not (path.parent / beside).exists():
         raise CaseError("file_unreadable", f"{name}: its voxels in {beside} are not there")
     return root.checked(join(dirname(name), beside)), is_packed
+
+
+def _require_meta_header(text: bytes, name: str) -> None:
+    """Refuse a header that is not one of a volume; ITK itself ends the process on some.
+
+    Every line is "Key = value", each key stands once, and the numbers fit `NDims`, which is 3
+    or 4.
+    """
+    fields: dict[str, str] = {}
+    for line in text.decode("latin-1").splitlines():
+        found = _META_LINE.fullmatch(line)
+        if not found or found[1] in fields:
+            raise CaseError("file_unreadable", f"{name}: {line[:60]!r} is no line of a header")
+        fields[found[1]] = found[2]
+    if fields.get("NDims") not in ("3", "4"):
+        raise CaseError("file_unsupported", f"{name} has NDims {fields.get('NDims', 'none')[:20]}")
+    dimensions = int(fields["NDims"])
+    for key, count in _META_NUMBERS.items():
+        numbers = fields.get(key, "").split()
+        wanted = dimensions**2 if count == "matrix" else dimensions
+        is_fit = len(numbers) == wanted and all(map(_NUMBER.fullmatch, numbers))
+        if key in fields and not is_fit:
+            raise CaseError("file_unreadable", f"{name}: {key} is not {wanted} numbers")
+    if "DimSize" not in fields or "ElementType" not in fields:
+        raise CaseError("file_unreadable", f"{name} has no DimSize or no ElementType")
 
 
 def _require_plain(

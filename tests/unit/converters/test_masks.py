@@ -488,6 +488,7 @@ def test_pattern_without_a_shared_placeholder_is_a_mistake_of_the_manifest(
     tmp_path: Path,
 ) -> None:
     save(tmp_path, "i/a.png", blank())
+    save(tmp_path, "i/b.png", blank())
     with pytest.raises(ManifestError, match="shares no placeholder"):
         indexed(spec_of(binary(), files="m/{other}.png"), tmp_path)
 

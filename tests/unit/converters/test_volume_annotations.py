@@ -17,7 +17,7 @@ from converters.annotations.structures import (
     cut_structure,
     merge_structures,
 )
-from converters.errors import CaseError, SourceError
+from converters.errors import CaseError, ManifestError, SourceError
 from converters.files import Root
 from converters.imaging.planes import AXIS, to_canonical
 from converters.imaging.volumes import Volume
@@ -212,7 +212,7 @@ def test_an_ignored_structure_is_not_read(tmp_path: Path) -> None:
 
 def test_files_that_fit_every_image_stop_the_source(tmp_path: Path) -> None:
     spec = FILES.model_copy(update={"files": "{structure}.nii"})
-    with pytest.raises(SourceError, match="shares no placeholder"):
+    with pytest.raises(ManifestError, match="shares no placeholder"):
         structure_files.index(spec, block(tmp_path, "a", "b"))
 
 

@@ -278,3 +278,23 @@ def test_a_header_of_terabytes_in_a_sparse_file_is_refused(tmp_path: Path) -> No
     data = nifti(dim=[3, 20000, 20000, 20000, 1, 1, 1, 1])
     assert struct.unpack("<h", data[42:44])[0] == 20000
     assert reason(tmp_path, "a.nii", data) == "file_too_large"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"NDims = 3", b"NDims =93"),
+        (b"NDims = 3", b"NDims =-3"),
+        (b"DimSize = ", b"DimSize = 9 "),
+        (b"TransformMatrix = 1", b"TransformMatrix = `"),
+        (b"ElementSpacing = ", b"ElementSpacing = nan "),
+        (b"ObjectType = Image", b"ObjectType  Image"),
+        (b"Offset = ", b"Offset = 0 0 0\nOffset = "),
+    ],
+)
+def test_a_meta_header_that_is_none_never_reaches_itk(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    good = itk_bytes(tmp_path, "a.mha")
+    assert old in good
+    assert reason(tmp_path, "a.mha", good.replace(old, new, 1)).startswith("file_un")
