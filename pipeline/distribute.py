@@ -67,18 +67,22 @@ def _make_in_workers(
         initializer=_start_worker,
         initargs=(counter, stop, os.getpid()),
     )
+    running: list[str] = []
     try:
-        waiting: set[Future[Made]] = {pool.submit(_make_in_worker, job) for job in jobs}
+        paths = {pool.submit(_make_in_worker, job): job.partition.path for job in jobs}
+        waiting: set[Future[Made]] = set(paths)
         while waiting:
             finished, waiting = wait(waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED)
+            running = [paths[f] for f in waiting if f.running()] or running
             on_cases(counter.value)
             for future in finished:
                 yield future.result()
     except BrokenProcessPool as error:
         raise SettingsError(
             "workers",
-            "a worker process was killed, perhaps for want of memory",
-            "run the same command again with fewer --workers; what is done is kept",
+            f"a worker process died while it made one of: {', '.join(sorted(running)[:4])}",
+            "if memory was short, run the same command again with fewer --workers; if it dies in "
+            "the same place, a file there breaks a library: please report it. What is done is kept",
         ) from error
     finally:
         stop.set()

@@ -7,7 +7,7 @@ from itertools import groupby
 from converters.manifest import LoadedManifest
 from converters.records import Case, Entry, Json, Rejection, Split
 from converters.select import converter_for
-from converters.vocabulary import modality, terms
+from converters.vocabulary import modality, terms, words
 from pipeline.digests import canonical, digest_json
 from pipeline.shards import SCHEMA_VERSION
 from pipeline.version import BUILD_VERSION
@@ -152,10 +152,11 @@ def _common(loaded: LoadedManifest, text: Mapping[str, Json]) -> dict[str, Json]
 
 
 def _words_digest(loaded: LoadedManifest) -> str:
-    """Digest of the terms and of the modality's words that the manifest uses."""
-    names = sorted(_strings(loaded.manifest.model_dump(mode="json")) & set(terms()))
-    used: list[Json] = [str(terms()[name]) for name in names]
-    return digest_json([*used, str(modality(loaded.manifest.modality))])
+    """Digest of the terms and of the words for modalities that the manifest uses."""
+    strings = _strings(loaded.manifest.model_dump(mode="json"))
+    used: list[Json] = [str(terms()[name]) for name in sorted(strings & set(terms()))]
+    used += [str(modality(code)) for code in sorted(strings & words("modality"))]
+    return digest_json(used)
 
 
 def _strings(value: object) -> set[str]:

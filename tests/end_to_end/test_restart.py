@@ -166,3 +166,17 @@ def test_an_out_folder_that_cannot_be_written_is_said(root: Path, tmp_path: Path
     assert found.returncode == 2
     assert "choose an --out folder that can be written" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_a_worker_that_dies_is_said_and_nothing_hangs(root: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(command(root, tmp_path / "out"), stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path / "out").glob("data/*/*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [p for p in children if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    os.kill(int(workers[0]), signal.SIGKILL)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 2
+    assert "a worker process died while it made one of: data/" in said
+    assert "Traceback" not in said
