@@ -10,7 +10,7 @@ from typing import Literal
 from converters.errors import ManifestError
 
 MANIFESTS = Path(__file__).resolve().parent.parent / "manifests"
-COLUMNS = ["term", "plural", "role", "side", "base", "article"]
+COLUMNS = ["term", "plural", "role", "side", "base", "article", "part_of"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +24,8 @@ class Term:
         side: Side of the patient that the term itself names, or "".
         base: The term without its side; the term itself where it has none.
         article: "a", "an", "the", or "" for what takes none.
+        part_of: The term that this one is a part or a kind of, or "": where a neutrophil is, a
+            white blood cell is.
     """
 
     term: str
@@ -32,6 +34,7 @@ class Term:
     side: Literal["", "left", "right"]
     base: str
     article: str
+    part_of: str
 
     @property
     def with_article(self) -> str:
@@ -91,7 +94,20 @@ def terms() -> dict[str, Term]:
             raise ManifestError(path.name, f"columns are {reader.fieldnames}, not {COLUMNS}")
         for number, row in enumerate(reader, start=2):
             _add_term(found, row, f"{path.name}:{number}")
+    for one in found.values():
+        if one.part_of and one.part_of not in found:
+            raise ManifestError(path.name, f"{one.term!r} is part of {one.part_of!r}, no term")
     return found
+
+
+def wholes_of(name: str) -> frozenset[str]:
+    """Every term that a term is a part or a kind of, directly or by another one."""
+    found: set[str] = set()
+    above = terms()[name].part_of
+    while above and above not in found:
+        found.add(above)
+        above = terms()[above].part_of
+    return frozenset(found)
 
 
 def _add_term(found: dict[str, Term], row: dict[str, str], where: str) -> None:

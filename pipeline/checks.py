@@ -15,7 +15,8 @@ from pipeline.view import Draft, View, box_numbers
 _BOX = re.compile(r"<box>\[(.*?)\]</box>")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _RESIDUE = re.compile(
-    r"\{\{|\}\}|\{%|\bNone\b|\bnan\b|\bundefined\b|  | [.,;?]|,[.,]|\.\.|<ref></ref>"
+    r"\{\{|\}\}|\{%|\bNone\b|\bnan\b|\bundefined\b|  | [.,;?]|,[.,]|[a-z0-9]\.[A-Z]|\.\.|"
+    r"<ref></ref>"
 )
 _NEGATION = re.compile(r"\b(?:no|not|never|without|absent|cannot)\b", re.IGNORECASE)
 _NOT_ENGLISH = re.compile(r"[\u0400-\u04ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")

@@ -11,6 +11,8 @@ from converters.vocabulary import Term, modality, term
 from pipeline.phrasing import digest_order
 
 Labels = tuple[frozenset[str], ...]
+SAME_PLACE = 0.5  # boxes that share so much of their area could each be meant
+_MEASURED_ROLES = ("organ", "structure", "lesion", "cell", "instrument", "device")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +72,7 @@ class Group:
             nearly the whole image.
         diameter: Longest diameter with its unit, where there is one finding and it is known.
         in_parts: It is one region in several parts.
+        is_sided: The term names a side of the patient, which is not that of the picture.
         attributes: What the source measured, as (quantity, value).
         role: The term's role.
     """
@@ -81,6 +84,7 @@ class Group:
     positions: tuple[str, ...]
     diameter: str
     in_parts: bool
+    is_sided: bool
     attributes: tuple[tuple[str, str], ...]
     role: str
 
@@ -107,7 +111,17 @@ class View:
     @property
     def boxed(self) -> list[Finding]:
         """Findings with a box, in their fixed order."""
-        return [finding for finding in self.sample.findings if finding.box]
+        return [f for f in self.sample.findings if f.box and not is_unclear(f)]
+
+    @property
+    def is_one_sided(self) -> bool:
+        """Absence is known only where nothing was found: a question would give itself away."""
+        normal = [f for f in self.sample.findings if f.role == "normal"]
+        return bool(normal) and all(
+            spec.completeness == "partial"
+            for block, spec in zip(self.labels, self.manifest.layout.annotations, strict=True)
+            if normal[0].label in block
+        )
 
     @property
     def local(self) -> list[Finding]:
@@ -131,7 +145,8 @@ class View:
         """Findings by term, the largest first; labels of the whole image before regions."""
         found: dict[str, list[Finding]] = {}
         for finding in self.sample.findings:
-            found.setdefault(finding.label, []).append(finding)
+            if not is_unclear(finding):
+                found.setdefault(finding.label, []).append(finding)
         # A label of the whole image and its boxes are the same thing, said twice.
         said = [[f for f in same if f.box] or same for same in found.values()]
         return [self._group(findings) for findings in sorted(said, key=_prominence)]
@@ -148,8 +163,9 @@ class View:
             positions=tuple(
                 dict.fromkeys(f.position for f in findings if f in local and f.position)
             ),
-            diameter=diameter(first) if single else "",
+            diameter=diameter(first, self.size) if single else "",
             in_parts=single and is_in_parts(first),
+            is_sided=bool(term(first.label).side),
             attributes=tuple(pair for f in findings for pair in f.attributes) if single else (),
             role=first.role,
         )
@@ -182,6 +198,15 @@ def named(of: Term) -> Named:
     )
 
 
+def is_unclear(finding: Finding) -> bool:
+    """Whether a region in several parts may be one thing or several: "a cyst" or "cysts".
+
+    Of a cell it is one thing: the lobes of a nucleus.
+    """
+    is_countable = term(finding.label).article in ("a", "an") and finding.role != "cell"
+    return is_countable and not finding.is_instance and (finding.parts or 1) > 1
+
+
 def is_in_parts(finding: Finding) -> bool:
     """Whether a reader should be told that one thing is seen in several parts."""
     name = named(term(finding.label))
@@ -189,18 +214,29 @@ def is_in_parts(finding: Finding) -> bool:
     return is_one_thing and (finding.parts or 1) > 1
 
 
-def diameter(finding: Finding) -> str:
-    """The longest diameter of a thing in one part; the spread of several is no diameter."""
+def diameter(finding: Finding, size: tuple[int, int]) -> str:
+    """The longest diameter of one thing that is whole in the picture, with its unit; else "".
+
+    The spread of several parts is no diameter, nor is what is left of a thing at the rim, and a
+    tissue has none.
+    """
+    box, name = finding.box, named(term(finding.label))
     is_one = finding.is_instance or finding.parts == 1
-    return length(finding.longest_diameter_mm) if is_one else ""
+    is_thing = finding.role in _MEASURED_ROLES and name.the != name.term
+    if not (box and is_one and is_thing):
+        return ""
+    is_cut = min(box.x_min, box.y_min) <= 0 or box.x_max >= size[0] or box.y_max >= size[1]
+    return "" if is_cut else length(finding.longest_diameter_mm)
 
 
 def length(value_mm: float | None) -> str:
     """A length with its unit, rounded to what a reader can use; "" where it is not known."""
     if value_mm is None:
         return ""
+    if value_mm < 0.01:
+        return f"{value_mm * 1000:.1f} µm"
     if value_mm < 0.1:
-        return f"{value_mm * 1000:.2g} µm"
+        return f"{value_mm * 1000:.0f} µm"
     if value_mm < 10:
         return f"{value_mm:.1f} mm"
     return f"{value_mm:.0f} mm"

@@ -188,6 +188,6 @@ def _fact(finding: Finding, view: View) -> dict[str, object]:
             round(box.y_max / height * 1000),
         ],
         "position": finding.position,
-        "diameter": diameter(finding),
+        "diameter": diameter(finding, view.size),
         "attributes": finding.attributes,
     }

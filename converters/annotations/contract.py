@@ -8,6 +8,7 @@ from types import ModuleType
 from converters.files import Listing, Root
 from converters.imaging.pictures import Picture
 from converters.records import Entry, Exchange, Fault, Finding, Json
+from converters.vocabulary import wholes_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +102,12 @@ def absent_terms(
 ) -> tuple[str, ...]:
     """The block's terms that are not present, sorted, where absence `is_known`; else none."""
     return tuple(sorted(set(terms) - set(present))) if is_known else ()
+
+
+def surely_absent(absent: Iterable[str], findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Absent terms, sorted, without those that a finding is a part or a kind of."""
+    there = {whole for finding in findings for whole in wholes_of(finding.label)}
+    return tuple(sorted(set(absent) - there))
 
 
 def countable_terms(findings: Iterable[Finding], completeness: str) -> tuple[str, ...]:

@@ -75,6 +75,9 @@ def _from_column(columns: SingleColumn, row: Row, completeness: Completeness) ->
         # Empty or ignored: what it would have been is not known, so nothing is absent.
         return Said()
     present = [columns.labels[code] for code in codes]
+    if any(code in columns.ignore for code in _codes(columns, row)):
+        # What is ignored may be any of the other labels by another name.
+        return Said(findings=tuple(_finding(columns.labels[code], code) for code in codes))
     is_known = _excludes(present, exclusive=columns.exclusive) or completeness != "partial"
     return Said(
         findings=tuple(_finding(columns.labels[code], code) for code in codes),
@@ -116,7 +119,7 @@ def _measured(columns: Measurement, row: Row) -> Said:
     if not text:
         return Said()
     is_number = _NUMBER.fullmatch(text) is not None
-    if not is_number or (text.startswith("-") and columns.unit in _NEVER_NEGATIVE):
+    if not is_number or (float(text) <= 0 and columns.unit in _NEVER_NEGATIVE):
         raise CaseError(
             "value_invalid", f"{columns.column} is {text[:40]!r}, not in {columns.unit}"
         )

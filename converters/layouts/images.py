@@ -1,5 +1,6 @@
 """2-D pictures: one file, one case, one sample."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from converters.annotations.contract import (
     countable_terms,
     join_measurements,
     module_of,
+    surely_absent,
 )
 from converters.errors import CaseError
 from converters.files import Root
@@ -83,8 +85,10 @@ def _ask(
     A block that gives the spacing stands before those that measure with it.
     """
     total = Said(spacing_mm=spacing_mm)
+    said_by: Counter[str] = Counter()
     for spec, entry in zip(layout.annotations, case.entries, strict=True):
         said = _ask_one(spec, entry, root, case, picture, total.spacing_mm)
+        said_by.update({finding.label for finding in said.findings if finding.box})
         total = Said(
             findings=total.findings + said.findings,
             absent=tuple(sorted({*total.absent, *said.absent})),
@@ -99,7 +103,17 @@ def _ask(
     both = {finding.label for finding in total.findings} & set(total.absent)
     if both:
         raise CaseError("labels_contradict", f"{', '.join(sorted(both))}: marked and absent")
-    return replace(total, findings=join_measurements(total.findings))
+    return replace(
+        total,
+        findings=join_measurements(total.findings),
+        absent=surely_absent(total.absent, total.findings),
+        countable=_counted_once(total.countable, said_by),
+    )
+
+
+def _counted_once(countable: tuple[str, ...], said_by: Counter[str]) -> tuple[str, ...]:
+    """What two blocks mark stands twice among the findings, and may not be counted."""
+    return tuple(sorted({name for name in countable if said_by[name] == 1}))
 
 
 def _ask_one(

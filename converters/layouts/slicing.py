@@ -10,7 +10,7 @@ from PIL import Image
 
 from converters.annotations.structures import Structure
 from converters.errors import CaseError
-from converters.facts import Mask, longest_diameter, region_finding, region_of
+from converters.facts import Mask, count_parts, longest_diameter, region_finding, region_of
 from converters.imaging.grey import GreyRange
 from converters.imaging.planes import (
     Grid,
@@ -21,7 +21,7 @@ from converters.imaging.planes import (
     slice_of,
 )
 from converters.records import Finding
-from converters.vocabulary import term
+from converters.vocabulary import term, wholes_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +74,11 @@ def describe_slice(
             findings += [finding] if finding else []
         elif one.is_known:
             missing.add(one.structure.term)
-    return tuple(findings), tuple(sorted(missing - there))
+    return tuple(findings), tuple(sorted(missing - there - _wholes(there)))
+
+
+def _wholes(there: set[str]) -> set[str]:
+    return {whole for name in there for whole in wholes_of(name)}
 
 
 def _native_mask(structure: Structure, plane: Plane, index: int, grid: Grid) -> Mask | None:
@@ -103,8 +107,12 @@ def _finding(
         is_instance=False,
         volume_ml=structure.voxels * grid.voxel_ml if structure.is_whole(grid.shape) else None,
     )
+    parts = count_parts(bounds.mask)
+    spread = longest_diameter(bounds.mask, raster.native_mm) if parts == 1 else None
     return replace(
         finding,
+        parts=parts,
         area_mm2=float(np.count_nonzero(native) * np.prod(raster.native_mm)),
-        longest_diameter_mm=longest_diameter(bounds.mask, raster.native_mm),
+        longest_diameter_px=finding.longest_diameter_px if parts == 1 else None,
+        longest_diameter_mm=spread,
     )

@@ -102,7 +102,11 @@ def _read(layout: Volumes, root: Root, case: Case) -> _Known:
     for spec, entry in zip(layout.annotations, case.entries, strict=True):
         marked = _ask(spec, entry, root, case, volume.grid)
         is_known = spec.completeness != "partial" or entry is None
-        said += [Said3D(structure=one, is_known=is_known) for one in marked.structures]
+        doubtful = getattr(spec, "absence_unknown", ())
+        said += [
+            Said3D(structure=one, is_known=is_known and one.term not in doubtful)
+            for one in marked.structures
+        ]
         steps += marked.transforms
     _require_consistent(said)
     before: tuple[Mapping[str, Json], ...] = (_reorientation(volume.grid),)

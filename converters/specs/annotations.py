@@ -22,6 +22,12 @@ class AnnotationSpec(Strict):
     completeness: Completeness
     if_missing: Missing = "reject"
 
+    @model_validator(mode="after")
+    def _absence_is_known(self) -> "AnnotationSpec":
+        if self.if_missing == "absent" and self.completeness == "partial":
+            raise ValueError("if_missing: absent needs labels that are complete or presence")
+        return self
+
 
 class FolderLabel(AnnotationSpec):
     """A part of the path is the label of the whole image.
@@ -303,6 +309,7 @@ class StructureFiles(AnnotationSpec):
 
     An empty mask says that the structure is not in the volume. Values are 0 and 1; with
     `threshold` they may be any, and a voxel above it belongs (a map of probabilities).
+    Structures of `absence_unknown` may be there without a voxel.
     """
 
     kind: Literal["structure_files"]
@@ -310,6 +317,7 @@ class StructureFiles(AnnotationSpec):
     field: Text
     labels: dict[str, TermName]
     ignore: list[str] = []
+    absence_unknown: list[TermName] = []
     threshold: Annotated[float, Field(ge=0)] | None = None
 
 

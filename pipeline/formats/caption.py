@@ -12,25 +12,27 @@ def drafts(view: View) -> list[Draft]:
     if not groups:
         return []
     regions = [group for group in groups if group.is_region]
+    # What the picture is of needs no second mention: only its place is news.
+    itself = [group for group in regions if group.name.term in view.sample.anatomy]
+    regions = [group for group in regions if group not in itself]
     whole = [group for group in groups if not group.is_region]
     normal = [group for group in whole if group.role == "normal"]
     shown = regions[:MAX_REGIONS]
+    told = [*itself, *shown]
     variables = {
         **image_words(view.sample),
         "whole": [group for group in whole if group.role != "normal"],
         "normal": normal,
+        "itself": itself[0] if itself and itself[0].positions else None,
         "regions": shown,
         "is_selection": len(regions) > len(shown),
-        "measured": _measured(shown),
-        "attributes": [pair for group in [*whole, *shown] for pair in group.attributes],
+        "measured": _measured(told),
+        "attributes": [pair for group in [*whole, *told] for pair in group.attributes],
     }
-    labels = tuple(group.name.term for group in [*whole, *shown])
+    labels = tuple(group.name.term for group in [*whole, *told])
     return [Draft(template="caption/image.en.j2", variables=variables, labels=labels)]
 
 
 def _measured(groups: list[Group]) -> Group | None:
-    """The first group whose size is worth a sentence: one thing, with a size in millimetres."""
-    for group in groups:
-        if group.diameter and group.role in _MEASURED_ROLES and group.name.the != group.name.term:
-            return group
-    return None
+    """The first group whose size is known, and worth a sentence."""
+    return next((g for g in groups if g.diameter and g.role in _MEASURED_ROLES), None)

@@ -4,10 +4,18 @@ from collections.abc import Iterator
 
 from converters.records import Box, Finding
 from converters.vocabulary import term
-from pipeline.view import Draft, View, box_numbers, image_words, named, overlap
+from pipeline.view import (
+    SAME_PLACE,
+    Draft,
+    View,
+    box_numbers,
+    image_words,
+    is_in_parts,
+    named,
+    overlap,
+)
 
 MAX_BOXES = 20
-SAME_PLACE = 0.5  # boxes that share so much of their area could each be meant
 
 
 def drafts(view: View) -> list[Draft]:
@@ -56,7 +64,9 @@ def _name(view: View) -> Iterator[Draft]:
 
 
 def _is_ambiguous(finding: Finding, box: Box, view: View) -> bool:
-    """Whether something else has nearly the same box."""
+    """Whether something else has nearly the same box, or a large part of this one."""
+    if is_in_parts(finding):
+        return True
     return any(
         other.label != finding.label and other.box and overlap(box, other.box) > SAME_PLACE
         for other in view.boxed

@@ -4,8 +4,8 @@ What is neither present nor surely absent is unknown, and is never offered.
 """
 
 from converters.records import Box
-from converters.vocabulary import term
-from pipeline.view import View
+from converters.vocabulary import term, wholes_of
+from pipeline.view import SAME_PLACE, View, overlap
 
 # Objects of these roles are one thing each: a red blood cell is not also a platelet.
 OBJECT_ROLES = ("cell", "instrument", "device")
@@ -34,13 +34,15 @@ def of_box(view: View, label: str, box: Box) -> list[str]:
     """
     role = term(label).role
     touching = {f.label for f in view.boxed if f.box and _touch(f.box, box)}
-    elsewhere = {f.label for f in view.boxed} - touching
-    pool = set(of_image(view, label))
+    same_place = {f.label for f in view.boxed if f.box and overlap(f.box, box) > SAME_PLACE}
+    pool = set(of_image(view, label)) - touching
     if role in OBJECT_ROLES:
-        pool |= set(view.block_of(label))
+        # The marked object is of one kind, whatever else lies in its box.
+        pool |= view.block_of(label) - same_place
     elif view.is_complete(label):
-        pool |= elsewhere & view.block_of(label)
-    return sorted(name for name in pool - touching - {label} if term(name).role == role)
+        pool |= ({f.label for f in view.boxed} - touching) & view.block_of(label)
+    related = wholes_of(label) | {label} | {name for name in pool if label in wholes_of(name)}
+    return sorted(name for name in pool - related if term(name).role == role)
 
 
 def _touch(first: Box, second: Box) -> bool:

@@ -15,20 +15,24 @@ def drafts(view: View) -> list[Draft]:
     yes, and a model would learn to say it.
     """
     absent = [name for name in view.sample.absent if term(name).role != "normal"]
+    if view.is_one_sided:
+        return []
     return [*_image(view, absent)] if absent else [*_region(view)]
 
 
 def _image(view: View, absent: list[str]) -> Iterator[Draft]:
     sample = view.sample.sample_id
-    present = sorted({f.label for f in view.sample.findings if f.role != "normal"})
+    groups = {group.name.term: group for group in view.groups() if group.role != "normal"}
+    present = sorted(groups)
     for is_there, names in ((True, present), (False, absent)):
         for label in digest_order(f"{sample}/judgement", names)[:1]:
-            places = {f.position for f in view.sample.findings if f.label == label}
+            group = groups.get(label)
+            is_placed = group is not None and len(group.positions) == 1 and not group.in_parts
             variables = {
                 **image_words(view.sample),
                 "name": named(term(label)),
                 "is_there": is_there,
-                "position": next(iter(places)) if len(places) == 1 else None,
+                "position": group.positions[0] if group and is_placed else None,
             }
             yield Draft(
                 template="judgement/image.en.j2",

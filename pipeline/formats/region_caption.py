@@ -24,7 +24,7 @@ def drafts(view: View) -> list[Draft]:
                 "name": named(term(finding.label)),
                 "box": box_numbers(finding.box, view.size),
                 "position": finding.position,
-                "diameter": diameter(finding),
+                "diameter": diameter(finding, view.size),
                 "in_parts": is_in_parts(finding),
                 "attributes": finding.attributes,
             },

@@ -25,7 +25,9 @@ def drafts(view: View) -> list[Draft]:
 
 
 def _image(view: View) -> Iterator[Draft]:
-    labels = sorted({finding.label for finding in view.sample.findings})
+    if view.is_one_sided:
+        return
+    labels = sorted({group.name.term for group in view.groups()})
     for label in digest_order(f"{view.sample.sample_id}/choice", labels):
         wrong = distractors.of_image(view, label)
         if wrong:

@@ -2,17 +2,19 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converters.annotations.contract import surely_absent
 from converters.manifest import Manifest, load_manifest
 from converters.records import Box, Finding, Sample
 from converters.vocabulary import term
 from pipeline.cli import FORMATS
 from pipeline.pairs import Pair, TextFailure
-from pipeline.view import View, box_numbers, labels_of, length, overlap
+from pipeline.view import View, box_numbers, diameter, labels_of, length, overlap
 from pipeline.write_text import TextSettings, pairs_of
 
 BRAIN = load_manifest("brain_tumor_sartaj").manifest
@@ -179,3 +181,39 @@ def test_a_view_keeps_the_first_of_each_term_in_front() -> None:
     found.append(finding("spleen", Box(x_min=50, y_min=0, x_max=60, y_max=9)))
     view = View(sample=sample(findings=tuple(found)), manifest=CT, labels=labels_of(CT))
     assert {f.label for f in view.ordered("x", found)[:2]} == {"liver", "spleen"}
+
+
+def test_a_whole_is_not_offered_beside_its_part() -> None:
+    """Where the duodenum is, the small intestine is, whatever its own mask holds."""
+    found = (finding("duodenum", Box(x_min=10, y_min=10, x_max=50, y_max=50)),)
+    assert surely_absent(("small intestine", "spleen"), found) == ("spleen",)
+
+
+def test_what_is_cut_off_at_the_rim_has_no_diameter() -> None:
+    inside = replace(
+        finding("liver", Box(x_min=10, y_min=9, x_max=90, y_max=80)), longest_diameter_mm=99.0
+    )
+    at_rim = replace(inside, box=Box(x_min=10, y_min=9, x_max=90, y_max=100))
+    assert diameter(inside, (200, 100)) == "99 mm"
+    assert diameter(at_rim, (200, 100)) == ""
+
+
+def test_a_tissue_has_no_diameter() -> None:
+    gray = finding("gray matter", Box(x_min=10, y_min=9, x_max=90, y_max=80))
+    assert diameter(replace(gray, longest_diameter_mm=99.0), (200, 100)) == ""
+
+
+def test_where_absence_is_known_of_normal_images_alone_nothing_is_asked() -> None:
+    block = BRAIN.layout.annotations[0].model_copy(update={"completeness": "partial"})
+    layout = BRAIN.layout.model_copy(update={"annotations": [block]})
+    manifest = BRAIN.model_copy(update={"layout": layout, "name": "partial"})
+    known = sample(findings=(finding("no brain tumor"),), absent=("glioma",), modality="MR",
+                   anatomy=("brain",))  # fmt: skip
+    formats = {pair.format for pair in texts(pairs_of(known, manifest, SETTINGS))}
+    assert formats == {"caption"}
+
+
+def test_a_region_that_may_be_one_or_several_is_not_spoken_of() -> None:
+    cyst = finding("left kidney cyst", Box(x_min=10, y_min=9, x_max=90, y_max=80))
+    assert texts(pairs_of(sample(findings=(replace(cyst, parts=2),)), CT, SETTINGS)) == []
+    assert texts(pairs_of(sample(findings=(cyst,)), CT, SETTINGS))
