@@ -15,7 +15,7 @@ from pipeline.view import Draft, View, box_numbers
 _BOX = re.compile(r"<box>\[(.*?)\]</box>")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _RESIDUE = re.compile(
-    r"\{\{|\}\}|\{%|\bNone\b|\bnan\b|\bundefined\b|  | [.,;?]|,[.,]|[a-z0-9]\.[A-Z]|\.\.|"
+    r"\{\{|\}\}|\{%|\bNone\b(?! of)|\bnan\b|\bundefined\b|  | [.,;?]|,[.,]|[a-z0-9]\.[A-Z]|\.\.|"
     r"<ref></ref>"
 )
 _NEGATION = re.compile(r"\b(?:no|not|never|without|absent|cannot)\b", re.IGNORECASE)
