@@ -252,6 +252,23 @@ def scaling(name: str, kind: Kind, count: int, folder: Path) -> list[str]:
     return [name, f"{times[0]:.1f}", f"{times[1]:.1f}", f"{times[0] / times[1]:.2f}"]
 
 
+def ceiling() -> list[str]:
+    """What this machine itself gives: arithmetic in one process after another, and in two."""
+    code = "x = 0\nfor i in range(30_000_000): x += i"
+    command = [sys.executable, "-c", code]
+
+    def in_turn() -> None:
+        for _ in range(2):
+            subprocess.run(command, check=True)
+
+    def at_once() -> None:
+        both = [subprocess.Popen(command) for _ in range(2)]
+        assert [process.wait() for process in both] == [0, 0]
+
+    one, two = seconds(in_turn)[1], seconds(at_once)[1]
+    return ["arithmetic alone", f"{one:.1f}", f"{two:.1f}", f"{one / two:.2f}"]
+
+
 def memory(kind: Kind, count: int, folder: Path) -> float:
     """Peak memory in MB of a build in a process of its own."""
     root = folder / f"root{count}"
@@ -292,6 +309,7 @@ def main() -> None:
             "ratio",
             title="wall-clock time, start-up included",
         )
+        table.add_row(*ceiling())
         for name, kind in KINDS.items():
             with tempfile.TemporaryDirectory() as folder:
                 count = max(4, int(kind.cases * arguments.scale * 4))
