@@ -79,7 +79,7 @@ def _lines(manifests: list[Manifest]) -> Iterator[str]:
     for row in [head, *rows]:
         cells = [row[at].ljust(widths[at]) for at in range(5)]
         yield "  ".join([*cells, row[5]]).rstrip()
-    yield f"{len(rows)} sources"
+    yield f"{len(rows)} source{'' if len(rows) == 1 else 's'}"
 
 
 def show(name: str) -> int:

@@ -99,3 +99,8 @@ def test_a_term_that_names_a_side_says_so() -> None:
     for one in terms().values():
         named = set(re.findall(r"\b(left|right)\b", one.term))
         assert named == ({one.side} if one.side else set())
+
+
+def test_terms_are_sorted() -> None:
+    names = list(terms())
+    assert names == sorted(names, key=str.casefold)
