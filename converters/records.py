@@ -120,6 +120,7 @@ class Case:
         subject_id: The person, animal or specimen; as the source names it.
         split: The official split, or None where the source has none.
         image: Path of the image relative to the root; "" where `fault` says that it is missing.
+        companions: Files that hold a part of the image, such as the voxels of an MHD header.
         fields: What the placeholders of the image pattern (and table columns) gave.
         entries: One for each annotation block of the manifest, in its order; None where the
             block has nothing for this image.
@@ -131,6 +132,7 @@ class Case:
     subject_id: str
     split: Split | None
     image: str
+    companions: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[Entry | None, ...] = ()
     fault: Fault | None = None
@@ -138,7 +140,7 @@ class Case:
     @property
     def files(self) -> tuple[str, ...]:
         """Every file that belongs to this case alone, image first, each once."""
-        own = [self.image] if self.image else []
+        own = [self.image, *self.companions] if self.image else []
         for entry in self.entries:
             own.extend(entry.files if entry else ())
         return tuple(dict.fromkeys(own))

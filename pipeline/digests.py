@@ -17,6 +17,7 @@ from converters.records import Json
 from pipeline.shards import write_whole
 
 _CHUNK = 1 << 20
+_FILES_A_TASK = 64
 
 
 def digest_bytes(data: bytes) -> str:
@@ -62,6 +63,7 @@ class FileDigests:
 
     kept_in: Path
     _known: dict[str, _Known] = field(default_factory=dict)
+    _has_news: bool = False
 
     def __post_init__(self) -> None:
         if not self.kept_in.is_file():
@@ -92,12 +94,19 @@ class FileDigests:
             on_read: Called with the size of each file that was looked at.
         """
         found: dict[str, str] = {}
+        names = list(paths)
+        # A task a file would take longer than a small file does.
+        chunks = [
+            names[start : start + _FILES_A_TASK] for start in range(0, len(names), _FILES_A_TASK)
+        ]
         with ThreadPoolExecutor(workers) as pool:
-            for path, known in pool.map(lambda path: self._one(root, path), paths, chunksize=64):
-                on_read(known.size if known else 0)
-                if known:
-                    found[path] = known.digest
-                    self._known[path] = known
+            for some in pool.map(lambda chunk: [self._one(root, path) for path in chunk], chunks):
+                for path, known in some:
+                    on_read(known.size if known else 0)
+                    if known:
+                        found[path] = known.digest
+                        self._has_news |= self._known.get(path) is not known
+                        self._known[path] = known
         return found
 
     def _one(self, root: Root, path: str) -> tuple[str, _Known | None]:
@@ -122,7 +131,9 @@ class FileDigests:
         return {path: (one.size, one.mtime_ns) for path, one in known if one}
 
     def save(self) -> None:
-        """Keep what is known for the next run."""
+        """Keep what is known for the next run, where anything is new."""
+        if not self._has_news:
+            return
         paths = sorted(self._known)
         rows = [self._known[path] for path in paths]
         table = pa.table(

@@ -142,6 +142,8 @@ def close_build(
     _write_rejections(out, results, others)
     for result in results:
         _remove_stale(out, result)
+    for path in [*out.glob(".*.tmp"), *(out / ".gmai").rglob(".*.tmp")]:
+        path.unlink()  # of a driver that was killed while it wrote
     write_whole(out / "README.md", _card(sources).encode())
     content = {
         "build_version": BUILD_VERSION,

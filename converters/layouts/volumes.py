@@ -1,7 +1,7 @@
 """3-D volumes: one file, one case, several slices, each of them a sample."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from converters.specs.annotations import VolumeAnnotation
 from converters.specs.layouts import Volumes
 
 VERSION = 1
+_VOXELS = ("raw", "zraw", "raw.gz", "RAW")
 
 
 def cases(manifest: Manifest, layout: Volumes, root: Root) -> list[Case]:
@@ -40,8 +41,18 @@ def cases(manifest: Manifest, layout: Volumes, root: Root) -> list[Case]:
         SourceError: No volume matches, or a table or label is not what the manifest says.
     """
     listing = root.listing()
-    found = list_cases(manifest, layout, root, listing)
+    there = frozenset(listing.paths)
+    found = [_with_voxel_files(c, there) for c in list_cases(manifest, layout, root, listing)]
     return require_index(manifest, layout, root, listing, found) if layout.dataset_json else found
+
+
+def _with_voxel_files(case: Case, there: frozenset[str]) -> Case:
+    """A case with the files that hold the voxels of its MHD headers: a change there counts."""
+    stems = {path[: -len("mhd")] for path in case.files if path.lower().endswith(".mhd")}
+    if not stems:
+        return case
+    beside = there & {stem + end for stem in stems for end in _VOXELS}
+    return replace(case, companions=tuple(sorted(beside)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

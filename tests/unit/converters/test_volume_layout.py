@@ -357,3 +357,13 @@ def test_an_image_that_is_not_listed_is_a_rejection(tmp_path: Path) -> None:
 def test_an_entry_with_another_label_file_is_a_rejection(tmp_path: Path) -> None:
     crossed = {**ENTRY, "label": "./labels/b.nii.gz"}
     assert rejected(tmp_path, [crossed]) == [("labels_contradict", "images/a.nii.gz")]
+
+
+def test_the_voxel_file_of_a_header_belongs_to_its_case(tmp_path: Path) -> None:
+    for name in ("images/a.mhd", "images/a.raw", "images/b.raw", "labels/a.nii.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    toy = manifest(images="images/{case}.mhd")
+    root, _ = locate_root(toy, tmp_path)
+    (case,) = converter_for(toy).cases(root)
+    assert case.files == ("images/a.mhd", "images/a.raw", "labels/a.nii.gz")

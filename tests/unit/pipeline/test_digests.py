@@ -72,3 +72,26 @@ def test_a_file_that_is_not_there_is_left_out(root: Root, tmp_path: Path) -> Non
 
 def test_canonical_json_does_not_depend_on_order() -> None:
     assert canonical({"b": 1, "a": [1, 2]}) == canonical({"a": [1, 2], "b": 1})
+
+
+def test_many_files_are_each_digested(tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / f"f{number}").write_text(str(number))
+    looked: list[int] = []
+    root = Root(source="toy", folder=tmp_path)
+    names = [f"f{number}" for number in range(200)]
+    found = FileDigests(kept_in=tmp_path / "kept").of(root, names, workers=2, on_read=looked.append)
+    assert found == {n: "sha256:" + hashlib.sha256(n[1:].encode()).hexdigest() for n in names}
+    assert len(looked) == 200
+
+
+def test_nothing_new_is_not_written_again(root: Root, tmp_path: Path) -> None:
+    first = FileDigests(kept_in=tmp_path / "kept")
+    first.of(root, ["a"])
+    first.save()
+    (tmp_path / "kept").chmod(0o444)
+    before = (tmp_path / "kept").stat().st_mtime_ns
+    again = FileDigests(kept_in=tmp_path / "kept")
+    again.of(root, ["a"])
+    again.save()
+    assert (tmp_path / "kept").stat().st_mtime_ns == before
