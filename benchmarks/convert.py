@@ -274,10 +274,10 @@ def memory(kind: Kind, count: int, folder: Path) -> float:
     root = folder / f"root{count}"
     kind.make(root, count)
     code = (
-        "import resource, sys; from pipeline import cli; "
+        "from pathlib import Path; from pipeline import cli; "
         f"cli.main(['--source', '{kind.source}', '--root', '{root}', '--out', '{folder}/m{count}', "
         "'--workers', '1', '--partition-cases', '64']); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return int(run.stdout.split()[-1]) / 1024
