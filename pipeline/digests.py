@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -113,6 +114,8 @@ class FileDigests:
         try:
             full = root.path(path)
             status = full.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return path, None  # a pipe would be waited for without end
             known = self._known.get(path)
             if known and (known.size, known.mtime_ns) == (
                 status.st_size,

@@ -21,7 +21,7 @@ _LINE_SECONDS = 10.0
 
 def console() -> Console:
     """Where progress and tables go: standard error, so that output can be piped."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=not sys.stderr.isatty())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Digests of files: kept while a file stays, taken again when it changes."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,11 @@ def test_a_broken_cache_is_an_empty_one(root: Root, tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_left_out(root: Root, tmp_path: Path) -> None:
     assert FileDigests(kept_in=tmp_path / "kept").of(root, ["gone"]) == {}
+
+
+def test_a_pipe_is_not_waited_for(root: Root, tmp_path: Path) -> None:
+    os.mkfifo(root.folder / "pipe")
+    assert FileDigests(kept_in=tmp_path / "kept").of(root, ["pipe"]) == {}
 
 
 def test_canonical_json_does_not_depend_on_order() -> None:
