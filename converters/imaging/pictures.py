@@ -5,6 +5,7 @@ each step is on record: an alpha channel dropped, a palette looked up, 16 bits m
 """
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from converters.errors import CaseError
 from converters.records import Json
 
 MAX_PIXELS = 200_000_000
+_ADDRESS = re.compile(r"\s*<[^<>]* at 0x[0-9a-fA-F]+>")
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
 _ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4
 _PASS_THROUGH = {"PNG": ("L", "RGB"), "JPEG": ("L", "RGB")}
@@ -120,7 +122,9 @@ def _asks_to_be_turned(image: Image.Image) -> bool:
 
 
 def _short(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:160].replace("\n", " ")
+    # An address in memory would make two builds of the same files differ.
+    text = _ADDRESS.sub("", f"{type(error).__name__}: {error}")
+    return text[:160].replace("\n", " ")
 
 
 def render_picture(picture: Picture, name: str) -> Rendered:

@@ -145,3 +145,9 @@ def test_png_with_a_changed_byte_is_refused_or_the_same(data: st.DataObject) -> 
     changed[at] ^= data.draw(st.integers(1, 255))
     with suppress(CaseError):
         assert np.array_equal(np.asarray(decode_picture(bytes(changed), "x").image), GRADIENT)
+
+
+def test_a_message_holds_no_address() -> None:
+    with pytest.raises(CaseError) as error:
+        decode_picture(b"no picture at all", "x.jpg")
+    assert "0x" not in error.value.message
