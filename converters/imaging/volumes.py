@@ -4,6 +4,7 @@ NIfTI is read here; NRRD, MHA and MHD are read by :mod:`converters.imaging.itk`.
 does not say where the patient's left and right are is refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from converters.errors import CaseError
 from converters.files import Root
+from converters.records import Json
 
 Values = npt.NDArray[Any]
 Affine = npt.NDArray[np.float64]
@@ -34,10 +36,12 @@ class Volume:
         values: Shape (i, j, k), rescale applied.
         affine: Shape (4, 4): voxel index to millimetres in RAS (x to the patient's right,
             y to the front, z to the head).
+        steps: What was done to the values when they were read, for provenance.
     """
 
     values: Values
     affine: Affine
+    steps: tuple[Mapping[str, Json], ...] = ()
 
 
 def read_volume(root: Root, relative: str) -> Volume:

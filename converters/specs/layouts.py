@@ -60,19 +60,24 @@ class Slices(Strict):
     per_volume: Annotated[int, Field(ge=1)] = 8
 
 
-class Volumes(LayoutSpec):
+class VolumeLayout(LayoutSpec):
+    """What every layout of 3-D volumes states: what is marked, and how slices are made."""
+
+    annotations: Annotated[list[VolumeAnnotation], Field(min_length=1)]
+    grey: Annotated[Window | Percentiles, Field(discriminator="map")]
+    slices: Slices
+    sequence: str = ""
+    min_area_px: Annotated[int, Field(ge=1)] = 8
+
+
+class Volumes(VolumeLayout):
     """3-D volumes: NIfTI, NRRD, MHA or MHD files.
 
     `dataset_json` is the Decathlon's index; its labels and lists must agree with the files.
     """
 
     kind: Literal["volumes"]
-    annotations: Annotated[list[VolumeAnnotation], Field(min_length=1)]
-    grey: Annotated[Window | Percentiles, Field(discriminator="map")]
-    slices: Slices
-    sequence: str = ""
     dataset_json: PathPattern | None = None
-    min_area_px: Annotated[int, Field(ge=1)] = 8
 
 
 Layout = Annotated[Images | Volumes, Field(discriminator="kind")]
