@@ -1,0 +1,100 @@
+"""Outlines drawn as points, made masks: a pixel belongs where its centre lies inside."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from converters.errors import CaseError
+from converters.facts import Mask
+
+Points: TypeAlias = npt.NDArray[np.float64]  # shape (n, 2): x to the right, y down, in pixels
+
+MAX_POINTS = 200_000
+_BATCH = 1 << 22  # crossings of edges and rows that are held at once
+
+
+def outline_points(values: Sequence[Sequence[float]], where: str) -> Points:
+    """Points of an outline from pairs of numbers.
+
+    Raises:
+        CaseError: ``value_invalid``, for too many or values that are no coordinates;
+            ``box_empty``, for less than three points.
+    """
+    if len(values) > MAX_POINTS:
+        raise CaseError("value_invalid", f"{where}: an outline of {len(values):,} points")
+    if any(len(pair) != 2 for pair in values):
+        raise CaseError("value_invalid", f"{where}: a point is not x and y")
+    points = np.array(values, dtype=np.float64).reshape(-1, 2)
+    if not (np.abs(points) < 1e7).all():  # NaN as well
+        raise CaseError("value_invalid", f"{where}: a point is no place in a picture")
+    if len(points) < 3:
+        raise CaseError("box_empty", f"{where}: an outline of {len(points)} points")
+    return points
+
+
+def overhang(points: Points, size: tuple[int, int]) -> float:
+    """How far points reach out of a picture of width and height, in pixels; 0 for inside.
+
+    The picture spans 0 to width and 0 to height: (0, 0) is the corner of its first pixel.
+    """
+    out = max(float((-points).max()), float((points - np.asarray(size)).max()))
+    return max(out, 0.0)
+
+
+def fill_polygon(points: Points, size: tuple[int, int]) -> Mask:
+    """The pixels whose centre lies inside a closed outline, as a mask of shape (rows, columns).
+
+    (0, 0) is the upper left corner of the first pixel, its centre is (0.5, 0.5). A line that
+    crosses itself is filled by the even-odd rule. A centre right on a line belongs to the
+    region on its right, or below it: outlines that share a line share no pixel and leave none
+    out. What lies outside the picture is cut off.
+    """
+    width, height = size
+    mask = np.zeros((height, width), dtype=bool)
+    start, end = points, np.roll(points, -1, axis=0)
+    low = np.minimum(start[:, 1], end[:, 1])
+    high = np.maximum(start[:, 1], end[:, 1])
+    # Rows whose centre y has low <= y < high.
+    first = np.clip(np.ceil(low - 0.5), 0, height).astype(np.int64)
+    last = np.clip(np.ceil(high - 0.5), 0, height).astype(np.int64)
+    for edges in _batches(last - first):
+        _flip(mask, start[edges], end[edges], first[edges], last[edges])
+    return np.logical_xor.accumulate(mask, axis=1)
+
+
+def _batches(rows: npt.NDArray[np.int64]) -> list[slice]:
+    """Cuts of the edges so that each has a bounded number of crossings."""
+    cuts, held = [0], 0
+    for at, count in enumerate(rows.tolist()):
+        if held and held + count > _BATCH:
+            cuts.append(at)
+            held = 0
+        held += count
+    cuts.append(len(rows))
+    return [slice(a, b) for a, b in pairwise(cuts)]
+
+
+def _flip(
+    mask: Mask,
+    start: Points,
+    end: Points,
+    first: npt.NDArray[np.int64],
+    last: npt.NDArray[np.int64],
+) -> None:
+    """Mark, on each row, the first pixel whose centre is right of a crossing."""
+    counts = np.maximum(last - first, 0)
+    edge = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    row = np.arange(int(counts.sum())) - np.repeat(before, counts) + first[edge]
+    (x_a, y_a), (x_b, y_b) = start[edge].T, end[edge].T
+    # From the upper end, whichever way it was drawn: neighbours get the same crossing.
+    is_down = y_a < y_b
+    x_top, y_top = np.where(is_down, x_a, x_b), np.where(is_down, y_a, y_b)
+    x_end, y_end = np.where(is_down, x_b, x_a), np.where(is_down, y_b, y_a)
+    x = x_top + (row + 0.5 - y_top) / (y_end - y_top) * (x_end - x_top)
+    column = np.clip(np.ceil(x - 0.5), 0, mask.shape[1]).astype(np.int64)
+    inside = column < mask.shape[1]
+    np.logical_xor.at(mask, (row[inside], column[inside]), True)  # noqa: FBT003 - NumPy's signature
