@@ -168,9 +168,17 @@ def locate_root(manifest: Manifest, given: Path) -> tuple[Root, str]:
     Raises:
         SourceError: The folder is not there, or no image of the layout is in it.
     """
-    if not given.is_dir():
+    try:
+        is_folder = stat.S_ISDIR(given.stat().st_mode)
+    except OSError as error:
         raise SourceError(
-            manifest.name, f"no folder {given}", "name the downloaded folder with --root"
+            manifest.name,
+            f"no folder {given}: {error.strerror}",
+            "name the downloaded folder with --root",
+        ) from error
+    if not is_folder:
+        raise SourceError(
+            manifest.name, f"{given} is no folder", "name the downloaded folder with --root"
         )
     root = Root(source=manifest.name, folder=given.resolve())
     matches = compile_pattern(manifest.layout.images).fullmatch

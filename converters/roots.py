@@ -1,5 +1,6 @@
 """Where the files of a source are: the folder given, $GMAI_DATA, or an installed package."""
 
+import os
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -35,9 +36,9 @@ def _folder(
     manifest: Manifest, given: Path | None, environ: Mapping[str, str]
 ) -> tuple[Path, list[str]]:
     if given is not None:
-        return given.expanduser(), []
-    data = environ.get("GMAI_DATA")
-    if data and (Path(data) / manifest.name).is_dir():
+        return given, []
+    data = os.path.expanduser(environ.get("GMAI_DATA", ""))  # noqa: PTH111 - never fails
+    if data and os.path.isdir(f"{data}/{manifest.name}"):  # noqa: PTH112 - never fails
         folder = Path(data) / manifest.name
         return folder, [f"taken from {folder}"]
     if manifest.package is not None:

@@ -10,14 +10,16 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from converters.errors import GmaiError, SourceError
+import pyarrow as pa
+
+from converters.errors import SourceError
 from converters.files import Root
 from converters.manifest import LoadedManifest, load_manifest
 from converters.records import Case, Json, Rejection, Sample
 from converters.select import Converter, converter_for
-from pipeline.digests import canonical, digest_file
+from pipeline.digests import Stamp, canonical, digest_file
 from pipeline.pairs import Pair
-from pipeline.plan import Partition
+from pipeline.plan import Partition, own_files_digest
 from pipeline.rows import pair_columns, sample_columns
 from pipeline.shards import ShardWriter, shard_notes
 from pipeline.write_text import TextSettings, pairs_of
@@ -33,8 +35,9 @@ class Job:
         partition: What is made.
         root: Where the files are.
         digests: Digests of the files of its cases, by relative path.
-        stamps: Size and time of change of the same files when they were digested.
-        manifest_digest: The manifest that the plan was made with.
+        stamps: What the disk said of the same files when they were digested.
+        own_files: The manifest, terms and templates that the plan was made with, see
+            :func:`pipeline.plan.own_files_digest`.
         text: What is written about each sample.
         out: The out folder.
     """
@@ -42,8 +45,8 @@ class Job:
     partition: Partition
     root: Root
     digests: Mapping[str, str]
-    stamps: Mapping[str, tuple[int, int]]
-    manifest_digest: str
+    stamps: Mapping[str, Stamp]
+    own_files: str
     text: TextSettings
     out: Path
 
@@ -106,13 +109,8 @@ def make_partition(job: Job, on_case: Callable[[], None] = lambda: None) -> Made
         SourceError: A file changed since the plan was made, or cannot be read.
         OSError: The shard cannot be written.
     """
+    _require_same_words(job)
     loaded, converter = _converter(job.partition.source)
-    if loaded.digest != job.manifest_digest:
-        raise SourceError(
-            job.partition.source,
-            "the manifest changed while the build ran",
-            "run it again",
-        )
     job.path.parent.mkdir(parents=True, exist_ok=True)
     tally = _Tally(subjects=set(), pairs=Counter(), findings=Counter(), rejections=[])
     with ShardWriter(job.path) as writer:
@@ -121,8 +119,18 @@ def make_partition(job: Job, on_case: Callable[[], None] = lambda: None) -> Made
             _require_unchanged(job, case)
             on_case()
         notes = _notes(job, tally)
+        _require_same_words(job)
         writer.commit({NOTES_KEY: canonical(notes)})
     return _made(job, notes)
+
+
+def _require_same_words(job: Job) -> None:
+    if own_files_digest(job.partition.source) != job.own_files:
+        raise SourceError(
+            job.partition.source,
+            "its manifest, the vocabulary, the terms or a template changed while the build ran",
+            "run the same command again: what was made before the change is made anew",
+        )
 
 
 def _write_case(
@@ -181,8 +189,11 @@ def _require_unchanged(job: Job, case: Case) -> None:
         stamp = job.stamps.get(file)
         if stamp is None:
             continue
-        status = job.root.path(file).stat()
-        if stamp != (status.st_size, status.st_mtime_ns):
+        try:
+            status = job.root.path(file).stat()
+        except OSError as error:
+            raise job.root.unreadable(file, error) from error
+        if stamp != Stamp.of(status):
             raise SourceError(
                 case.source,
                 f"{file} changed while the build ran",
@@ -226,12 +237,13 @@ def _made(job: Job, notes: Mapping[str, Json]) -> Made:
 def already_made(job: Job) -> Made | None:
     """What an earlier run made of this partition, or None where its shard is not there.
 
-    Raises:
-        GmaiError: A file of that name is there and is not the shard.
+    A file of that name that is no shard of this partition (cut by a disk, put there by hand) is
+    made anew.
     """
     if not job.path.is_file():
         return None
-    notes = json.loads(shard_notes(job.path).get(NOTES_KEY, "{}"))
-    if notes.get("digest") != job.partition.digest:
-        raise GmaiError(str(job.path), "is not a shard of this build", "move it away")
-    return _made(job, notes)
+    try:
+        notes = json.loads(shard_notes(job.path).get(NOTES_KEY, "{}"))
+    except (OSError, pa.ArrowInvalid, ValueError):
+        return None
+    return _made(job, notes) if notes.get("digest") == job.partition.digest else None

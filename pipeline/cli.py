@@ -4,9 +4,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from pipeline.command_line import names, positive, run_command
+from pipeline.command_line import folder, names, positive, run_command
 
 FORMATS = (
     "caption", "region_caption", "single_choice", "judgement", "detection", "own_question",
@@ -22,11 +21,11 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--source", action="append", required=True, metavar="NAME",
                      help="source to build, see gmai-sources list; may be repeated")  # fmt: skip
-    out.add_argument("--root", type=Path, metavar="DIR",
+    out.add_argument("--root", type=folder, metavar="DIR",
                      help="folder with the downloaded files; with several sources, the folder "
                      "that holds one folder a source (default: $GMAI_DATA/NAME, or the installed "
                      "package that carries the files)")  # fmt: skip
-    out.add_argument("--out", type=Path, required=True, metavar="DIR",
+    out.add_argument("--out", type=folder, required=True, metavar="DIR",
                      help="folder for the shards")  # fmt: skip
     out.add_argument("--captioner", choices=["template"], default="template",
                      help="who writes the text (default: %(default)s, no model)")  # fmt: skip

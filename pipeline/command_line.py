@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from converters.errors import GmaiError
 
@@ -17,6 +18,17 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)
+
+
+def folder(text: str) -> Path:
+    """An argument that names a folder; ``~`` is the home of a user."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError("no folder is named")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!a} is not valid UTF-8") from None
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser fails on "~nobody"
 
 
 def names(allowed: Sequence[str]) -> Callable[[str], tuple[str, ...]]:

@@ -139,7 +139,8 @@ def expected_files(m: Manifest) -> Iterator[tuple[str, str]]:
 
 def tables_of(m: Manifest) -> list[TableFile]:
     """Every table that must be there, each once."""
-    found = [block.table for block in m.layout.annotations if hasattr(block, "table")]
+    held = (getattr(block, "table", None) for block in m.layout.annotations)
+    found = [table for table in held if table]
     if m.layout.split.by == "table" and m.layout.split.if_absent == "stop":
         found.append(m.layout.split.table)
     return list({table.path: table for table in found}.values())
@@ -150,8 +151,8 @@ def _tables(m: Manifest) -> Iterator[str]:
         if block.kind == "label_table":
             columns = [name for one in block.columns for name in _columns(one)]
             columns += [*(block.spacing or []), *([block.view.column] if block.view else [])]
-        elif block.kind == "box_table":
-            columns = [*block.box, *([block.label_column] if block.label_column else [])]
+        elif block.kind in _TABLES_OF_SHAPES and block.table:
+            columns = [*_shape_columns(block), *([block.label_column] if block.label_column else [])]
         else:
             continue
         names = ", ".join(dict.fromkeys([*template_names(block.key), *columns]))

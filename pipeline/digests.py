@@ -1,4 +1,4 @@
-"""Digests: of files, kept by their size and time of change, and of records."""
+"""Digests: of files, kept by what the disk says of them, and of records."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,39 +46,66 @@ def digest_file(path: Path) -> str:
     return f"sha256:{state.hexdigest()}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class Stamp(NamedTuple):
+    """What the disk says of a file; while it stays, the file counts as unchanged.
+
+    The time of the change of the inode cannot be set by a program, so that a copy that keeps
+    size and time of writing is seen.
+    """
+
     size: int
     mtime_ns: int
-    digest: str
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Stamp":
+        """The stamp of a file."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+_CACHE = pa.schema(
+    [
+        ("path", pa.string()),
+        *((name, pa.int64()) for name in Stamp._fields),
+        ("digest", pa.string()),
+    ]
+)
 
 
 @dataclass(kw_only=True)
 class FileDigests:
     """Digests of files, kept on disk so that an unchanged file is not read again.
 
-    A file counts as unchanged while its size and its time of change (nanoseconds) stay.
-
     Attributes:
         kept_in: Where they are kept between runs.
+        root: Where the files are; digests kept for another folder are dropped.
     """
 
     kept_in: Path
-    _known: dict[str, _Known] = field(default_factory=dict)
+    root: Root
+    _known: dict[str, tuple[Stamp, str]] = field(default_factory=dict)
     _has_news: bool = False
 
     def __post_init__(self) -> None:
         if not self.kept_in.is_file():
             return
         try:
-            rows = pq.read_table(self.kept_in).to_pylist()
+            table = pq.read_table(self.kept_in)
         except (OSError, pa.ArrowInvalid):
             return  # a cache that cannot be read is an empty one
-        self._known = {r["path"]: _Known(r["size"], r["mtime_ns"], r["digest"]) for r in rows}
+        is_ours = (table.schema.metadata or {}).get(b"folder") == self._folder_digest()
+        if not is_ours or table.schema.remove_metadata() != _CACHE:
+            return
+        path, *stamps, digest = (column.to_pylist() for column in table.columns)
+        for name, said, *stamp in zip(path, digest, *stamps, strict=True):
+            self._known[name] = (Stamp(*stamp), said)
+
+    def _folder_digest(self) -> bytes:
+        return digest_bytes(os.fsencode(self.root.folder)).encode()
 
     def of(
         self,
-        root: Root,
         paths: Iterable[str],
         *,
         workers: int = 1,
@@ -89,7 +117,6 @@ class FileDigests:
         converting them says why.
 
         Args:
-            root: Where the files are.
             paths: Relative paths.
             workers: Threads that read.
             on_read: Called with the size of each file that was looked at.
@@ -101,51 +128,47 @@ class FileDigests:
             names[start : start + _FILES_A_TASK] for start in range(0, len(names), _FILES_A_TASK)
         ]
         with ThreadPoolExecutor(workers) as pool:
-            for some in pool.map(lambda chunk: [self._one(root, path) for path in chunk], chunks):
+            for some in pool.map(lambda chunk: [self._one(path) for path in chunk], chunks):
                 for path, known in some:
-                    on_read(known.size if known else 0)
+                    on_read(known[0].size if known else 0)
                     if known:
-                        found[path] = known.digest
+                        found[path] = known[1]
                         self._has_news |= self._known.get(path) is not known
                         self._known[path] = known
         return found
 
-    def _one(self, root: Root, path: str) -> tuple[str, _Known | None]:
+    def _one(self, path: str) -> tuple[str, tuple[Stamp, str] | None]:
         try:
-            full = root.path(path)
+            full = self.root.path(path)
             status = full.stat()
             if not stat.S_ISREG(status.st_mode):
                 return path, None  # a pipe would be waited for without end
             known = self._known.get(path)
-            if known and (known.size, known.mtime_ns) == (
-                status.st_size,
-                status.st_mtime_ns,
-            ):
+            stamp = Stamp.of(status)
+            if known and known[0] == stamp:
                 return path, known
-            return path, _Known(status.st_size, status.st_mtime_ns, digest_file(full))
+            return path, (stamp, digest_file(full))
         except (CaseError, FileNotFoundError):
             return path, None
         except OSError as error:
-            raise root.unreadable(path, error) from error
+            raise self.root.unreadable(path, error) from error
 
-    def stamps(self, paths: Iterable[str]) -> dict[str, tuple[int, int]]:
-        """Size and time of change (nanoseconds) of files as they were when digested."""
+    def stamps(self, paths: Iterable[str]) -> dict[str, Stamp]:
+        """What the disk said of files when they were digested."""
         known = ((path, self._known.get(path)) for path in paths)
-        return {path: (one.size, one.mtime_ns) for path, one in known if one}
+        return {path: one[0] for path, one in known if one}
 
     def save(self) -> None:
         """Keep what is known for the next run, where anything is new."""
         if not self._has_news:
             return
         paths = sorted(self._known)
-        rows = [self._known[path] for path in paths]
-        table = pa.table(
-            {
-                "path": paths,
-                "size": pa.array([row.size for row in rows], pa.int64()),
-                "mtime_ns": pa.array([row.mtime_ns for row in rows], pa.int64()),
-                "digest": [row.digest for row in rows],
-            }
+        stamps = list(zip(*(self._known[path][0] for path in paths), strict=True))
+        columns = [paths, *stamps, [self._known[path][1] for path in paths]]
+        schema = _CACHE.with_metadata({"folder": self._folder_digest()})
+        table = pa.Table.from_arrays(
+            [pa.array(column, kind) for column, kind in zip(columns, _CACHE.types, strict=True)],
+            schema=schema,
         )
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)

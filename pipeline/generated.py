@@ -11,8 +11,7 @@ from pydantic import BaseModel
 
 from converters.manifest import Evidence, Expect, Manifest, Package, json_schema, list_sources
 from converters.manifest import load_manifest as load
-from converters.specs import annotations, layouts
-from converters.specs.annotations import AnnotationSpec
+from converters.specs import annotations, layouts, shapes
 from converters.specs.base import (
     Spacing,
     SplitByDigest,
@@ -110,10 +109,11 @@ def _manifests_page() -> Iterator[str]:
 
 def _annotation_models() -> list[type[BaseModel]]:
     found: list[type[BaseModel]] = []
-    for value in vars(annotations).values():
-        is_model = isinstance(value, type) and issubclass(value, BaseModel)
-        if is_model and value.__module__ == annotations.__name__ and value is not AnnotationSpec:
-            found.append(value)
+    for module in (annotations, shapes):
+        for value in vars(module).values():
+            is_model = isinstance(value, type) and issubclass(value, BaseModel)
+            if is_model and value.__module__ == module.__name__:
+                found.append(value)
     return found
 
 

@@ -39,20 +39,21 @@ class Lease:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            is_locked = True
+        except BlockingIOError as error:
             holder = self._holder()
             os.close(self._descriptor)
             raise self._taken(holder) from error
+        except OSError:
+            is_locked = False  # a disk without locks: the heartbeat alone decides
         holder = self._holder()
-        if (
-            holder
-            and holder.get("host") != socket.gethostname()
-            and self._age() < DEAD_AFTER_SECONDS
-        ):
+        is_elsewhere = holder.get("host") != socket.gethostname()
+        if holder and (is_elsewhere or not is_locked) and self._age() < DEAD_AFTER_SECONDS:
             os.close(self._descriptor)
             raise self._taken(holder)
         self._sign()
-        threading.Thread(target=self._beat, daemon=True).start()
+        self._beating = threading.Thread(target=self._beat, daemon=True)
+        self._beating.start()
         return self
 
     def __exit__(
@@ -62,8 +63,26 @@ class Lease:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
+        self._beating.join()
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
+
+    def require_held(self) -> None:
+        """Raise SettingsError where the file of the lease was removed or replaced.
+
+        Another driver may then have begun to write here.
+        """
+        try:
+            is_ours = os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            is_ours = False
+        if not is_ours:
+            raise SettingsError(
+                str(self._out),
+                "the lease of this build was removed while it ran",
+                "make sure that no other build writes here, then run the same command again; "
+                "what is done is kept",
+            )
 
     def _holder(self) -> dict[str, str]:
         text = os.pread(self._descriptor, 4096, 0).decode("utf-8", "replace")
@@ -87,7 +106,7 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            os.utime(self._path)
+            os.utime(self._descriptor)
 
     def _taken(self, holder: dict[str, str]) -> SettingsError:
         who = f"process {holder.get('pid', '?')} on {holder.get('host', 'another machine')}"

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from converters.errors import SourceError
 from converters.manifest import LoadedManifest
 from converters.records import Case, Entry, Json, Rejection, Split
 from converters.select import converter_for
-from converters.vocabulary import modality, terms, words
-from pipeline.digests import canonical, digest_json
+from converters.vocabulary import MANIFESTS, modality, terms, wholes_of, words
+from pipeline.digests import canonical, digest_bytes, digest_json
+from pipeline.phrasing import TEMPLATES
 from pipeline.shards import SCHEMA_VERSION
 from pipeline.version import BUILD_VERSION
 
@@ -151,10 +153,35 @@ def _common(loaded: LoadedManifest, text: Mapping[str, Json]) -> dict[str, Json]
     }
 
 
+def own_files_digest(source: str) -> str:
+    """SHA-256 of our own files that decide what is made of a source, as they are on disk now.
+
+    The manifest, the vocabulary, the terms and all templates. A build compares it before and
+    after each shard: nobody edits them in between unseen.
+
+    Raises:
+        SourceError: One of them is not there any more.
+    """
+    paths = [
+        MANIFESTS / f"{source}.yaml",
+        MANIFESTS / "vocabulary.toml",
+        MANIFESTS / "terms.csv",
+        *sorted(TEMPLATES.rglob("*.j2")),
+    ]
+    try:
+        return digest_bytes(b"\0".join(f"{p.name}\0".encode() + p.read_bytes() for p in paths))
+    except OSError as error:
+        raise SourceError(
+            source, f"cannot read {error.filename}: {error.strerror}", "put it back"
+        ) from error
+
+
 def _words_digest(loaded: LoadedManifest) -> str:
     """Digest of the terms and of the words for modalities that the manifest uses."""
     strings = _strings(loaded.manifest.model_dump(mode="json"))
-    used: list[Json] = [str(terms()[name]) for name in sorted(strings & set(terms()))]
+    named = strings & set(terms())
+    named = named.union(*map(wholes_of, named))  # what a part of them says of the whole
+    used: list[Json] = [str(terms()[name]) for name in sorted(named)]
     used += [str(modality(code)) for code in sorted(strings & words("modality"))]
     return digest_json(used)
 

@@ -1,16 +1,13 @@
 """The driver of a build: sources planned, partitions made, the receipt written."""
 
 import errno
-import shutil
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from converters.errors import SettingsError
 from converters.files import Root
@@ -22,15 +19,11 @@ from pipeline.build import Job, Made, already_made
 from pipeline.digests import FileDigests, default_workers
 from pipeline.distribute import make_all
 from pipeline.lease import Lease
-from pipeline.plan import Plan, make_plan
+from pipeline.out_folder import close_build, is_whole, known_sources, open_build
+from pipeline.plan import Plan, make_plan, own_files_digest
 from pipeline.progress import console, progress
-from pipeline.receipt import (
-    SourceResult,
-    close_build,
-    open_build,
-    read_receipt,
-    rejections_digest,
-)
+from pipeline.receipt import SourceResult, rejections_digest
+from pipeline.report import say_expectation, say_nothing_written, say_plan, say_results
 from pipeline.write_text import TextSettings, text_identity
 
 PICTURES_A_PARTITION = 512
@@ -56,15 +49,35 @@ class BuildSettings:
         """What is written about each sample."""
         return TextSettings(formats=self.formats, languages=self.languages)
 
+    @property
+    def in_receipt(self) -> dict[str, Json]:
+        """What the receipt says of them, for each source."""
+        return {
+            "formats": list(self.formats),
+            "languages": list(self.languages),
+            "captioner": text_identity(self.text)["captioner"],
+            "images": "embed",
+            "limit": self.limit,
+        }
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Listed:
-    """A source whose files have been listed."""
+    """A source whose files have been listed.
+
+    Attributes:
+        own_files: Digest of the files of ours that decide what is made of it.
+    """
 
     loaded: LoadedManifest
+    own_files: str
     root: Root
     cases: list[Case]
     partition_cases: int
+
+    @property
+    def name(self) -> str:
+        return self.loaded.manifest.name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +85,14 @@ class _Planned:
     listed: _Listed
     plan: Plan
     jobs: tuple[Job, ...]
+
+
+@dataclass(kw_only=True)
+class _Progress:
+    """What is done, for a word to the user who stops it."""
+
+    made: dict[str, Made] = field(default_factory=dict)
+    total: int = 0
 
 
 def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
@@ -82,29 +103,78 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
         KeyboardInterrupt: Ctrl-C, after saying how to go on.
     """
     screen = console()
-    listed = [_list_source(settings, name, environ, screen) for name in settings.sources]
-    if settings.is_dry_run:
-        _say_plan(screen, settings, listed)
-        return 0
-    started = time.monotonic()
-    with _out_folder(settings.out), Lease(settings.out):
-        planned = [_plan_source(settings, one, screen) for one in listed]
-        if _is_done(settings, planned):
-            screen.print(f"{settings.out}: nothing to do, every shard is there and up to date")
+    with _interruptible(screen, settings) as done:
+        listed = [_list_source(settings, name, environ, screen) for name in settings.sources]
+        if settings.is_dry_run:
+            for one in listed:
+                say_plan(
+                    screen, one.loaded.manifest, one.root.folder, one.cases, one.partition_cases
+                )
+            say_nothing_written(screen, settings.out)
             return 0
-        others = open_build(settings.out)
-        results = _make(settings, planned, screen)
-        names = {result.loaded.manifest.name for result in results}
-        others = {name: entry for name, entry in others.items() if name not in names}
-        close_build(settings.out, results, others, _settings_json(settings))
-    _say_results(screen, settings, results, time.monotonic() - started)
+        with _out_folder(settings.out), Lease(settings.out) as lease:
+            _build(settings, listed, lease, screen, done)
     return 0
+
+
+def _build(
+    settings: BuildSettings,
+    listed: Sequence[_Listed],
+    lease: Lease,
+    screen: Console,
+    done: _Progress,
+) -> None:
+    started = time.monotonic()
+    known, broken = known_sources(settings.out)
+    _require_no_less(settings, known)
+    planned = [_plan_source(settings, one, screen) for one in listed]
+    if not broken and _is_done(settings, planned, known):
+        screen.print(f"{settings.out}: nothing to do, every shard is there and up to date")
+        return
+    for name in sorted(broken.keys() - set(settings.sources)):
+        screen.print(f"{name}: {broken[name]}; left out of the receipt until it is built again")
+    open_build(settings.out, settings.sources)
+    results = _make(settings, planned, screen, done)
+    lease.require_held()
+    aside = close_build(
+        settings.out,
+        {result.loaded.manifest.name: result.entry(settings.in_receipt) for result in results},
+        {result.loaded.manifest.name: result.rejection_rows() for result in results},
+    )
+    for name, count in aside.items():
+        screen.print(
+            f"{name}: {count:,} shards of a build that did not end are set aside; "
+            "building it again takes them back"
+        )
+    for result in results if not settings.limit else ():
+        say_expectation(screen, result)
+    say_results(screen, settings.out, results, time.monotonic() - started)
+
+
+def _require_no_less(settings: BuildSettings, known: Mapping[str, Mapping[str, Json]]) -> None:
+    """Refuse to replace what was made of more cases by what is made of fewer."""
+    wanted = settings.limit
+    if wanted is None:
+        return
+    for name in settings.sources:
+        before = known[name]["settings"] if name in known else None
+        if not isinstance(before, dict):
+            continue
+        limit = before["limit"]
+        if limit is None or (isinstance(limit, int) and limit > wanted):
+            made_of = "every case" if limit is None else f"{limit:,} cases"
+            raise SettingsError(
+                str(settings.out),
+                f"{name} was built here of {made_of}; --limit {wanted} would remove shards",
+                "choose another --out, or remove this one first",
+            )
 
 
 def _list_source(
     settings: BuildSettings, name: str, environ: Mapping[str, str], screen: Console
 ) -> _Listed:
     loaded = load_manifest(name)
+    own_files = own_files_digest(name)
     given = settings.root
     if given and len(settings.sources) > 1:
         given = given / name
@@ -118,6 +188,7 @@ def _list_source(
     default = VOLUMES_A_PARTITION if is_volume else PICTURES_A_PARTITION
     return _Listed(
         loaded=loaded,
+        own_files=own_files,
         root=root,
         cases=cases,
         partition_cases=settings.partition_cases or default,
@@ -132,11 +203,13 @@ def _first(cases: Sequence[Case], limit: int) -> list[Case]:
 
 
 def _plan_source(settings: BuildSettings, listed: _Listed, screen: Console) -> _Planned:
-    name = listed.loaded.manifest.name
     files = list(dict.fromkeys(f for case in listed.cases if not case.fault for f in case.files))
-    known = FileDigests(kept_in=settings.out / ".gmai" / "digests" / f"{name}.parquet")
+    known = FileDigests(
+        kept_in=settings.out / ".gmai" / "digests" / f"{listed.name}.parquet",
+        root=listed.root,
+    )
     digests: dict[str, str] = {}
-    with progress(screen, f"{name}: digests", len(files), "files") as on_done:
+    with progress(screen, f"{listed.name}: digests", len(files), "files") as on_done:
         done = 0
 
         def on_read(_size: int) -> None:
@@ -146,7 +219,7 @@ def _plan_source(settings: BuildSettings, listed: _Listed, screen: Console) -> _
 
         workers = settings.workers or default_workers()
         try:
-            digests = known.of(listed.root, files, workers=workers, on_read=on_read)
+            digests = known.of(files, workers=workers, on_read=on_read)
         finally:
             known.save()
     plan = make_plan(
@@ -162,7 +235,7 @@ def _plan_source(settings: BuildSettings, listed: _Listed, screen: Console) -> _
             root=listed.root,
             digests={f: digests[f] for c in partition.cases for f in c.files if f in digests},
             stamps=known.stamps(f for c in partition.cases for f in c.files),
-            manifest_digest=listed.loaded.digest,
+            own_files=listed.own_files,
             text=settings.text,
             out=settings.out,
         )
@@ -171,66 +244,66 @@ def _plan_source(settings: BuildSettings, listed: _Listed, screen: Console) -> _
     return _Planned(listed=listed, plan=plan, jobs=jobs)
 
 
-def _is_done(settings: BuildSettings, planned: Sequence[_Planned]) -> bool:
-    receipt = read_receipt(settings.out)
-    if not receipt:
+def _is_done(
+    settings: BuildSettings,
+    planned: Sequence[_Planned],
+    known: Mapping[str, Mapping[str, Json]],
+) -> bool:
+    """Whether the receipt already says what this build would make it say."""
+    if not is_whole(settings.out):
         return False
     for one in planned:
-        entry = receipt["sources"].get(one.listed.loaded.manifest.name)
-        shards = {shard["path"]: shard["bytes"] for shard in entry["shards"]} if entry else {}
-        if set(shards) != {job.partition.path for job in one.jobs}:
+        entry = known.get(one.listed.name)
+        if entry is None or entry["settings"] != settings.in_receipt:
+            return False
+        shards = entry["shards"]
+        assert isinstance(shards, list)
+        paths = [shard["path"] for shard in shards if isinstance(shard, dict)]
+        if paths != [job.partition.path for job in one.jobs]:
             return False
         if entry["rejections_before"] != rejections_digest(one.plan):
-            return False
-        if any(not job.path.is_file() or job.path.stat().st_size != shards[job.partition.path]
-               for job in one.jobs):  # fmt: skip
             return False
     return True
 
 
 def _make(
-    settings: BuildSettings, planned: Sequence[_Planned], screen: Console
+    settings: BuildSettings, planned: Sequence[_Planned], screen: Console, done: _Progress
 ) -> list[SourceResult]:
-    made: dict[str, Made] = {}
     todo: list[Job] = []
     for job in (job for one in planned for job in one.jobs):
-        done = already_made(job)
-        if done:
-            made[done.path] = done
+        made = already_made(job)
+        if made:
+            done.made[made.path] = made
         else:
             todo.append(job)
-    if made:
-        screen.print(f"going on: {len(made):,} of {len(made) + len(todo):,} partitions are done")
+    done.total = len(done.made) + len(todo)
+    if done.made:
+        screen.print(f"going on: {len(done.made):,} of {done.total:,} partitions are done")
     total = sum(len(job.partition.cases) for job in todo)
     workers = settings.workers or default_workers()
-    with (
-        _interruptible(screen, settings.out, made, len(made) + len(todo)),
-        progress(screen, "building", total, "cases") as on_cases,
-    ):
+    with progress(screen, "building", total, "cases") as on_cases:
         for one in make_all(todo, workers=workers, on_cases=on_cases):
-            made[one.path] = one
+            done.made[one.path] = one
         on_cases(total)
     return [
         SourceResult(
             loaded=one.listed.loaded,
             plan=one.plan,
-            made=tuple(made[job.partition.path] for job in one.jobs),
+            made=tuple(done.made[job.partition.path] for job in one.jobs),
         )
         for one in planned
     ]
 
 
 @contextmanager
-def _interruptible(
-    screen: Console, out: Path, made: Mapping[str, Made], total: int
-) -> Iterator[None]:
+def _interruptible(screen: Console, settings: BuildSettings) -> Iterator[_Progress]:
+    done = _Progress()
     try:
-        yield
+        yield done
     except KeyboardInterrupt:
-        screen.print(
-            f"stopped: {len(made):,} of {total:,} partitions are done and kept in {out}; "
-            "run the same command again to go on"
-        )
+        kept = f"{len(done.made):,} of {done.total:,} partitions are done and kept"
+        what = f"{kept} in {settings.out}" if done.total else "nothing was made yet"
+        screen.print(f"stopped: {what}; run the same command again to go on")
         raise
 
 
@@ -248,96 +321,3 @@ def _out_folder(out: Path) -> Iterator[None]:
         what = error.strerror or str(error)
         where = error.filename or out
         raise SettingsError(str(out), f"cannot write {where}: {what}", remedy) from error
-
-
-def _settings_json(settings: BuildSettings) -> dict[str, Json]:
-    return {
-        "formats": list(settings.formats),
-        "languages": list(settings.languages),
-        "captioner": text_identity(settings.text)["captioner"],
-        "images": "embed",
-        "limit": settings.limit,
-    }
-
-
-def _say_plan(screen: Console, settings: BuildSettings, listed: Sequence[_Listed]) -> None:
-    for one in listed:
-        manifest = one.loaded.manifest
-        usable = [case for case in one.cases if not case.fault]
-        splits = Counter(str(case.split) for case in usable)
-        parts = sum(-(-count // one.partition_cases) for count in splits.values())
-        reasons = Counter(case.fault.reason for case in one.cases if case.fault)
-        table = Table(
-            title=f"{manifest.name}: {manifest.title}",
-            title_justify="left",
-            show_header=False,
-        )
-        table.add_row("root", str(one.root.folder))
-        table.add_row(
-            "licence",
-            f"{manifest.license} ({manifest.terms or 'access: ' + manifest.access})",
-        )
-        table.add_row("cases", f"{len(usable):,}")
-        table.add_row("subjects", f"{len({case.subject_id for case in usable}):,}")
-        table.add_row("splits", ", ".join(f"{k} {v:,}" for k, v in sorted(splits.items())))
-        table.add_row("partitions", f"{parts:,} of at most {one.partition_cases:,} cases")
-        table.add_row("formats", ", ".join(settings.formats))
-        table.add_row("rejected before reading", _counted(reasons))
-        screen.print(table)
-    free = shutil.disk_usage(_existing(settings.out)).free
-    screen.print(f"{settings.out}: {free / 1e9:,.1f} GB free; nothing was written")
-    screen.print("Equal images and unreadable files are found by the build itself.")
-
-
-def _existing(path: Path) -> Path:
-    path = path.absolute()
-    return path if path.exists() else _existing(path.parent)
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
-
-
-def _say_results(
-    screen: Console,
-    settings: BuildSettings,
-    results: Sequence[SourceResult],
-    seconds: float,
-) -> None:
-    table = Table(title=f"built in {seconds:,.1f} s", title_justify="left")
-    for column in (
-        "source",
-        "images",
-        "pairs",
-        "pairs by format",
-        "rejected",
-        "by reason",
-    ):
-        table.add_column(
-            column,
-            justify="right" if column in ("images", "pairs", "rejected") else "left",
-        )
-    images = 0
-    for result in results:
-        pairs = Counter[str]()
-        for made in result.made:
-            pairs.update(made.pairs)
-        samples = sum(made.samples for made in result.made)
-        images += samples
-        reasons = Counter(rejection.reason for rejection in result.rejections)
-        table.add_row(result.loaded.manifest.name, f"{samples:,}", f"{pairs.total():,}",
-                      _counted(pairs), f"{reasons.total():,}", _counted(reasons))  # fmt: skip
-        _say_expectation(screen, settings, result, samples)
-    screen.print(table)
-    screen.print(f"{images / max(seconds, 1e-3):,.1f} images/s; written to {settings.out}")
-
-
-def _say_expectation(
-    screen: Console, settings: BuildSettings, result: SourceResult, samples: int
-) -> None:
-    """Compare with what the owner publishes; a part of the source is a part, not a fault."""
-    manifest = result.loaded.manifest
-    expected = manifest.expect.cases
-    seen = sum(len(p.cases) for p in result.plan.partitions) + len(result.plan.rejections)
-    if expected is not None and seen != expected and not settings.limit:
-        screen.print(f"{manifest.name}: {seen:,} cases found, {expected:,} are published")

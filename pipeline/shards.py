@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 SCHEMA_VERSION = "1"
+RECEIPT_FILE = "build.json"
 GROUP_IMAGES = 128
 GROUP_BYTES = 32 << 20
 
@@ -324,17 +325,41 @@ def shard_notes(path: Path) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in metadata.items()}
 
 
+def shard_paths(folder: Path) -> list[Path]:
+    """The shards of a finished build, as its receipt lists them.
+
+    Args:
+        folder: The out folder of a build.
+
+    Raises:
+        FileNotFoundError: No receipt is there: no build was finished, or one is going on.
+    """
+    content = json.loads((folder / RECEIPT_FILE).read_text("utf-8"))
+    entries = content["sources"].values()
+    return [folder / shard["path"] for entry in entries for shard in entry["shards"]]
+
+
 def read_shards(
     folder: Path, columns: Sequence[str] | None = None, batch_rows: int = 256
 ) -> Iterator[dict[str, Any]]:
-    """Rows of all shards below a build's ``data`` folder, in the order of their paths.
+    """Rows of all shards of a finished build, in the order of its receipt.
 
     Args:
         folder: The out folder of a build.
         columns: Names of the columns wanted; all where None.
         batch_rows: Rows read at a time.
+
+    Raises:
+        FileNotFoundError: No build was finished there.
     """
-    for path in sorted((folder / "data").glob("*/*.parquet")):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_rows, columns=list(columns) if columns else None):
-                yield from batch.to_pylist()
+    for path in shard_paths(folder):
+        yield from read_shard(path, columns, batch_rows)
+
+
+def read_shard(
+    path: Path, columns: Sequence[str] | None = None, batch_rows: int = 256
+) -> Iterator[dict[str, Any]]:
+    """Rows of one shard; see :func:`read_shards`."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_rows, columns=list(columns) if columns else None):
+            yield from batch.to_pylist()

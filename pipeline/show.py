@@ -4,7 +4,7 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from converters.errors import SettingsError
-from pipeline.command_line import positive, run_command
-from pipeline.receipt import read_receipt
-from pipeline.shards import read_shards
+from pipeline.command_line import folder, positive, run_command
+from pipeline.out_folder import read_receipt
+from pipeline.shards import read_shard, read_shards, shard_paths
 
 _PROVENANCE = (
     "source", "license", "split", "subject_id", "source_path", "source_index", "source_digest",
@@ -34,9 +34,9 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(
         prog="python -m pipeline.show", description="Show some pairs of a build."
     )
-    out.add_argument("out", type=Path, help="out folder of gmai-build")
+    out.add_argument("out", type=folder, help="out folder of gmai-build")
     out.add_argument("--rows", type=positive, default=6, metavar="N", help="pairs (default: 6)")
-    out.add_argument("--images", type=Path, metavar="DIR",
+    out.add_argument("--images", type=folder, metavar="DIR",
                      help="where pictures with boxes go (default: OUT/shown)")  # fmt: skip
     return out
 
@@ -54,7 +54,7 @@ def _show(arguments: argparse.Namespace) -> int:
     screen = Console(highlight=False)
     folder = arguments.images or arguments.out / "shown"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = list(_one_of_each_format(arguments.out, arguments.rows))
+    rows = _one_of_each_format(arguments.out, arguments.rows)
     for number, row in enumerate(rows, start=1):
         _show_pair(screen, row, folder / f"{number:02d}-{row['format']}.png")
     if rows:
@@ -63,21 +63,34 @@ def _show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _one_of_each_format(out: Path, count: int) -> Iterator[dict[str, Any]]:
+def _one_of_each_format(out: Path, count: int) -> list[dict[str, Any]]:
     """The first pair of each format and source, then others, from images apart."""
-    seen: set[tuple[str, str]] = set()
+    chosen = _choose(out, count)
+    found: dict[str, dict[str, Any]] = {}
+    for path in shard_paths(out):
+        for row in read_shard(path) if len(found) < len(chosen) else ():
+            if row["pair_id"] in chosen:
+                found[row["pair_id"]] = row
+            if len(found) == len(chosen):
+                break
+    return [found[pair_id] for pair_id in chosen]
+
+
+def _choose(out: Path, count: int) -> list[str]:
+    """The pairs to show, from the narrow columns alone."""
+    first: dict[tuple[str, str], str] = {}
     images: set[str] = set()
-    later: list[dict[str, Any]] = []
-    for row in read_shards(out):
+    later: list[str] = []
+    for row in read_shards(out, ["pair_id", "sample_id", "source", "format"], 4096):
         kind = (row["source"], row["format"])
-        if kind not in seen and row["sample_id"] not in images and count:
-            seen.add(kind)
+        if kind not in first and row["sample_id"] not in images and len(first) < count:
+            first[kind] = row["pair_id"]
             images.add(row["sample_id"])
-            count -= 1
-            yield row
-        elif len(later) < 64:
-            later.append(row)
-    yield from later[:count]
+        elif len(later) < count:
+            later.append(row["pair_id"])
+        if len(first) == count:
+            break
+    return [*first.values(), *later][:count]
 
 
 def _show_pair(screen: Console, row: dict[str, Any], path: Path) -> None:

@@ -4,9 +4,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from pipeline.command_line import positive, run_command
+from pipeline.command_line import folder, positive, run_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("name", metavar="NAME")
     check = commands.add_parser("check", help="whether a folder is what a source should be")
     check.add_argument("name", metavar="NAME")
-    check.add_argument("--root", type=Path, metavar="DIR",
+    check.add_argument("--root", type=folder, metavar="DIR",
                        help="folder with the files (default: as for gmai-build)")  # fmt: skip
     check.add_argument("--cases", type=_cases, default=50, metavar="N",
                        help="cases that are read, or all (default: 50)")  # fmt: skip
