@@ -48,11 +48,14 @@ class Region:
 def position(box: Box, width: int, height: int) -> str:
     """Where the centre of a box lies in the picture, on a grid of three by three.
 
-    As the viewer sees it: "upper left" is the left of the picture, not of the patient.
+    As the viewer sees it: "upper left" is the left of the picture, not of the patient. On a
+    line between two fields it is in the middle one, so that a mirrored picture has its mirror.
     """
-    x = (box.x_min + box.x_max) / 2 / width
-    y = (box.y_min + box.y_max) / 2 / height
-    return POSITIONS[min(int(y * 3), 2)][min(int(x * 3), 2)]
+    return POSITIONS[_third(box.y_min + box.y_max, height)][_third(box.x_min + box.x_max, width)]
+
+
+def _third(twice_centre: float, extent: int) -> int:
+    return 0 if 3 * twice_centre < 2 * extent else 2 if 3 * twice_centre > 4 * extent else 1
 
 
 def region_of(mask: Mask) -> Region | None:
