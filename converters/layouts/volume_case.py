@@ -4,7 +4,7 @@ Every layout of volumes comes here with its own :class:`~converters.imaging.volu
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class _Known:
         said: Every structure that a block speaks of.
         before: What was done to the volume before it was cut.
         after: What was done to its annotations.
+        sequence: MR sequence or contrast, or "".
     """
 
     values: Values
@@ -49,10 +50,17 @@ class _Known:
     said: tuple[Said3D, ...]
     before: tuple[Mapping[str, Json], ...]
     after: tuple[Mapping[str, Json], ...]
+    sequence: str = ""
 
 
 def convert_volume(
-    manifest: Manifest, layout: VolumeLayout, root: Root, case: Case, volume: Volume
+    manifest: Manifest,
+    layout: VolumeLayout,
+    root: Root,
+    case: Case,
+    volume: Volume,
+    *,
+    sequence: str,
 ) -> Iterator[Outcome]:
     """Yield one sample for each chosen slice.
 
@@ -60,13 +68,14 @@ def convert_volume(
         manifest: The source.
         layout: Its layout: grey, slices and annotations.
         root: Its files.
-        case: The volume's case; the field ``sequence`` goes before the layout's.
+        case: The volume's case.
         volume: As it is stored; what was done to it so far stands in its steps.
+        sequence: MR sequence or contrast of this volume, or "".
 
     Raises:
         CaseError: The volume or its annotation cannot be used.
     """
-    known = _know(layout, root, case, volume)
+    known = replace(_know(layout, root, case, volume), sequence=sequence)
     chosen = choose_slices(
         _extents(layout, known),
         per_finding=layout.slices.per_finding,
@@ -195,7 +204,7 @@ def _sample(
         modality=manifest.modality,
         anatomy=tuple(manifest.anatomy),
         view=plane,
-        sequence=case.fields.get("sequence", layout.sequence),
+        sequence=known.sequence,
         spacing_mm=raster.spacing_mm,
         source_path=case.image,
         source_index=known.grid.stored_index(plane, index),

@@ -44,4 +44,4 @@ def convert(manifest: Manifest, layout: Volumes, root: Root, case: Case) -> Iter
         CaseError: The volume or its annotation cannot be used.
     """
     volume = read_volume(root, case.image)
-    yield from convert_volume(manifest, layout, root, case, volume)
+    yield from convert_volume(manifest, layout, root, case, volume, sequence=layout.sequence)
