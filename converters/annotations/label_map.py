@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from converters.annotations.contract import Block, Index
+from converters.annotations.grids import read_on_grid, require_reached, said_on_grid
 from converters.annotations.structures import (
     Corner,
     Marked,
@@ -18,8 +19,6 @@ from converters.annotations.structures import (
     merge_structures,
 )
 from converters.errors import CaseError, SourceError
-from converters.imaging.planes import require_same_grid, to_canonical
-from converters.imaging.volumes import read_volume
 from converters.pattern import match_paths
 from converters.records import Json
 from converters.specs.annotations import LabelMap
@@ -85,9 +84,25 @@ def read_structures(spec: LabelMap, question: VolumeQuestion) -> Marked:
         CaseError: The file cannot be used, does not fit the image, or holds an unknown code.
     """
     path = question.entry.files[0]
-    labels = to_canonical(read_volume(question.root, path), path)
-    require_same_grid(question.grid, labels.grid, path)
-    codes, transforms = _integers(labels.values, path)
+    placed = read_on_grid(spec, path, question)
+    if 0 in spec.labels:
+        require_reached(placed, path)
+    codes, corner, rounding = _codes(spec, placed.before, path)
+    if placed.values is not placed.before:  # what lies outside the image was looked at as well
+        codes, corner, rounding = _codes(spec, placed.values, path)
+    found = ndimage.find_objects(codes)
+    structures = (_structure(spec, codes, code, found, corner) for code in spec.labels)
+    marked = Marked(
+        structures=merge_structures(structures), transforms=(*placed.transforms, *rounding)
+    )
+    return said_on_grid(marked, is_faithful=placed.is_faithful)
+
+
+def _codes(
+    spec: LabelMap, values: npt.NDArray[Any], path: str
+) -> tuple[npt.NDArray[np.integer], Corner, tuple[dict[str, Json], ...]]:
+    """Codes that the label map knows, cut to what is not background, and where they begin."""
+    codes, rounding = _integers(values, path)
     lowest, highest = int(codes.min()), int(codes.max())
     if lowest < 0 or highest > _MAX_CODE:
         outside = lowest if lowest < 0 else highest
@@ -96,9 +111,7 @@ def read_structures(spec: LabelMap, question: VolumeQuestion) -> Marked:
     if 0 in spec.ignore and highest:
         codes, corner = _cut_background(codes)
     _require_known(spec, codes, highest, path)
-    found = ndimage.find_objects(codes)
-    structures = (_structure(spec, codes, code, found, corner) for code in spec.labels)
-    return Marked(structures=merge_structures(structures), transforms=transforms)
+    return codes, corner, rounding
 
 
 def _integers(
@@ -113,7 +126,7 @@ def _integers(
     if off > _ROUNDING:
         count = int(np.count_nonzero(np.abs(values - rounded) > _ROUNDING))
         raise CaseError("label_unknown", f"{path}: {count:,} voxels hold values between codes")
-    step: dict[str, Json] = {"step": "round_codes", "largest_change": round(off, 6)}
+    step: dict[str, Json] = {"step": "round_codes", "largest_change": float(f"{off:.3g}")}
     return rounded.astype(np.int32), ((step,) if off else ())
 
 

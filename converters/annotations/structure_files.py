@@ -1,11 +1,13 @@
 """One binary volume a structure, all on the grid of the image."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from converters.annotations.contract import Block, Index
+from converters.annotations.grids import read_on_grid, said_on_grid
 from converters.annotations.joins import join_files
 from converters.annotations.structures import (
     Marked,
@@ -17,8 +19,6 @@ from converters.annotations.structures import (
     orphans_of,
 )
 from converters.errors import CaseError, SourceError
-from converters.imaging.planes import require_same_grid, to_canonical
-from converters.imaging.volumes import read_volume
 from converters.pattern import compile_pattern
 from converters.records import Entry, Fault, Json
 from converters.specs.annotations import StructureFiles
@@ -69,19 +69,19 @@ def read_structures(spec: StructureFiles, question: VolumeQuestion) -> Marked:
     Raises:
         CaseError: A file cannot be used, does not fit the image, or is not binary.
     """
-    structures = (_read_one(spec, path, question) for path in question.entry.files)
-    step: dict[str, Json] = {"step": "threshold_mask", "above": spec.threshold}
-    return Marked(
-        structures=merge_structures(structures),
-        transforms=() if spec.threshold is None else (step,),
-    )
-
-
-def _read_one(spec: StructureFiles, path: str, question: VolumeQuestion) -> Structure:
-    volume = to_canonical(read_volume(question.root, path), path)
-    require_same_grid(question.grid, volume.grid, path)
-    code = _code(spec, path)
-    return cut_structure(_mask(spec, volume.values, path), spec.labels[code], code)
+    structures: list[Structure] = []
+    steps: list[Mapping[str, Json]] = []
+    is_faithful = True
+    for path in question.entry.files:
+        placed = read_on_grid(spec, path, question)
+        code = _code(spec, path)
+        structures.append(cut_structure(_mask(spec, placed.values, path), spec.labels[code], code))
+        steps += [step for step in placed.transforms if step not in steps]
+        is_faithful &= placed.is_faithful
+    if spec.threshold is not None:
+        steps.append({"step": "threshold_mask", "above": spec.threshold})
+    marked = Marked(structures=merge_structures(structures), transforms=tuple(steps))
+    return said_on_grid(marked, is_faithful=is_faithful)
 
 
 def _mask(spec: StructureFiles, values: npt.NDArray[Any], path: str) -> Mask3D:

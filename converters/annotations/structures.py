@@ -40,12 +40,15 @@ class Structure:
         code: How the source writes it.
         mask: Shape of the bounds along the canonical axes; (0, 0, 0) where it is empty.
         corner: Canonical index of the mask's first voxel.
+        is_all_seen: False where a part of it may lie between the voxels of the image, or
+            outside what its annotation reaches.
     """
 
     term: str
     code: str
     mask: Mask3D
     corner: Corner
+    is_all_seen: bool = True
 
     @property
     def voxels(self) -> int:
@@ -54,7 +57,7 @@ class Structure:
 
     def is_whole(self, shape: Corner) -> bool:
         """Whether no voxel lies on the rim of the volume, where the structure may be cut off."""
-        return all(
+        return self.is_all_seen and all(
             start > 0 and start + extent < whole
             for start, extent, whole in zip(self.corner, self.mask.shape, shape, strict=True)
         )
@@ -87,10 +90,12 @@ class Marked:
     Attributes:
         structures: One a term that the block speaks of for this volume, empty ones as well.
         transforms: What was done to the annotation (a threshold, a rounding).
+        uncertain: Terms that may be there without a voxel; they are never said to be absent.
     """
 
     structures: tuple[Structure, ...]
     transforms: tuple[Mapping[str, Json], ...] = ()
+    uncertain: tuple[str, ...] = ()
 
 
 def empty_structure(term: str, code: str) -> Structure:

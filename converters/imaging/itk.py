@@ -12,8 +12,10 @@ from converters.files import Root
 from converters.imaging.volumes import (
     Affine,
     Volume,
+    Wanted,
     require_geometry,
     require_size,
+    selected,
     squeeze_shape,
 )
 
@@ -40,13 +42,14 @@ _BYTES = {
 sitk.ProcessObject.SetGlobalWarningDisplay(False)  # noqa: FBT003 - SimpleITK's signature
 
 
-def read_itk(path: Path, name: str, root: Root) -> Volume:
+def read_itk(path: Path, name: str, root: Root, wanted: Wanted) -> list[Volume]:
     """Read one NRRD, MHA or MHD file.
 
     Args:
         path: Where it lies.
         name: Relative to the root; for messages, and for the voxel file that a header names.
         root: The source's folder.
+        wanted: Which of its volumes.
 
     Raises:
         CaseError: See :func:`converters.imaging.volumes.read_volume`.
@@ -62,15 +65,20 @@ def read_itk(path: Path, name: str, root: Root) -> Volume:
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
-        _require_plain(reader, data_path.stat().st_size, name, is_packed=is_packed)
+        total = _require_plain(reader, data_path.stat().st_size, name, is_packed=is_packed)
+        indices = wanted.of(total, name)
         image = reader.Execute()
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:160].replace(str(path), name)
         raise CaseError("file_unreadable", f"{name} is cut or broken: {reason}") from error
-    values = np.squeeze(sitk.GetArrayFromImage(image), axis=tuple(range(image.GetDimension() - 3)))
     affine = _affine_of(image)
     require_geometry(affine, name)
-    return Volume(values=values.transpose(2, 1, 0), affine=affine)
+    values = sitk.GetArrayFromImage(image)
+    stack = values.reshape(total, *values.shape[-3:])
+    return [
+        Volume(values=stack[index].transpose(2, 1, 0), affine=affine, steps=selected(index, total))
+        for index in indices
+    ]
 
 
 def _nrrd_data(head: bytes, path: Path, name: str) -> tuple[Path, bool]:
@@ -131,13 +139,15 @@ def _require_meta_header(text: bytes, name: str) -> None:
 
 def _require_plain(
     reader: sitk.ImageFileReader, file_bytes: int, name: str, *, is_packed: bool
-) -> None:
+) -> int:
+    """How many volumes the file holds."""
     shape = tuple(int(n) for n in reader.GetSize())
-    squeeze_shape(shape, name)
+    _, total = squeeze_shape(shape, name)
     kind = reader.GetPixelID()
     if reader.GetNumberOfComponents() != 1 or kind not in _BYTES:
         raise CaseError("file_unsupported", f"{name} holds more than one plain number a voxel")
     require_size(shape, _BYTES[kind], file_bytes, name, is_packed=is_packed)
+    return total
 
 
 def _affine_of(image: sitk.Image) -> Affine:

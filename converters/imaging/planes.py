@@ -113,6 +113,12 @@ def to_canonical(volume: Volume, name: str) -> Canonical:
     return Canonical(values=values, grid=grid)
 
 
+def is_same_grid(grid: Grid, other: Grid) -> bool:
+    """Whether the voxels of two canonical volumes are the same ones."""
+    off = np.abs(grid.affine - other.affine).max()
+    return grid.shape == other.shape and bool(off <= GRID_TOLERANCE)
+
+
 def require_same_grid(grid: Grid, other: Grid, name: str) -> None:
     """Refuse an annotation whose voxels are not those of the image.
 

@@ -1,7 +1,8 @@
 """3-D volume files: checked before memory is taken, read once, placed in the patient by an affine.
 
-NIfTI is read here; NRRD, MHA and MHD are read by :mod:`converters.imaging.itk`. What
-does not say where the patient's left and right are is refused.
+Each kind of file has a module: ``nifti``, ``nrrd``, ``itk`` (MHA and MHD), ``stored`` (arrays
+whose place the manifest gives). What does not say where the patient's left and right are is
+refused.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from converters.errors import CaseError
 from converters.files import Root
 from converters.records import Json
+from converters.specs.volume_files import VolumeFiles
 
 Values = npt.NDArray[Any]
 Affine = npt.NDArray[np.float64]
@@ -25,7 +27,9 @@ MIN_SPACING_MM = 1e-3
 MAX_SPACING_MM = 100.0
 MAX_SHEAR = 0.05  # cosine between two voxel axes: an area is then wrong by 0.13 %
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
-ITK_SUFFIXES = (".nrrd", ".mha", ".mhd")
+NRRD_SUFFIXES = (".nrrd", ".nhdr")
+META_SUFFIXES = (".mha", ".mhd")
+PLAIN = VolumeFiles()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,29 +48,98 @@ class Volume:
     steps: tuple[Mapping[str, Json], ...] = ()
 
 
-def read_volume(root: Root, relative: str) -> Volume:
-    """Read a volume file of a kind that its suffix tells.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which volumes of a file are wanted, where it holds several along a fourth axis.
+
+    Attributes:
+        index: The one that is wanted; None where the file holds one, or all are wanted.
+        count: All are wanted, and there must be so many; None otherwise.
+    """
+
+    index: int | None = None
+    count: int | None = None
+
+    def of(self, total: int, name: str) -> tuple[int, ...]:
+        """Indices of the volumes that are wanted of `total`.
+
+        Raises:
+            CaseError: ``file_unsupported`` where there are several and none is named,
+                ``shape_mismatch`` where there are not as many as the manifest says.
+        """
+        if self.count is not None:
+            if total != self.count:
+                raise CaseError(
+                    "shape_mismatch", f"{name} holds {total} volumes, its manifest {self.count}"
+                )
+            return tuple(range(total))
+        if self.index is not None:
+            if self.index >= total:
+                raise CaseError(
+                    "shape_mismatch", f"{name} holds {total} volumes, and no number {self.index}"
+                )
+            return (self.index,)
+        if total != 1:
+            raise CaseError("file_unsupported", f"{name} holds {total} volumes, not one")
+        return (0,)
+
+
+def selected(index: int, total: int) -> tuple[Mapping[str, Json], ...]:
+    """The step that says which volume of a file was taken; none where it holds one."""
+    return ({"step": "select_volume", "index": index, "of": total},) if total > 1 else ()
+
+
+def read_volume(root: Root, relative: str, how: VolumeFiles = PLAIN) -> Volume:
+    """Read the one volume of a file that is meant.
+
+    Args:
+        root: Its folder.
+        relative: The file; its suffix tells its kind.
+        how: What the manifest says of such files.
 
     Raises:
         CaseError: ``file_unsupported``, ``file_unreadable``, ``file_too_large``,
-            ``geometry_invalid``, or what :meth:`converters.files.Root.checked` raises.
+            ``geometry_invalid``, ``shape_mismatch``, or what
+            :meth:`converters.files.Root.checked` raises.
         SourceError: The disk did not give the file; running again may help.
     """
-    name = relative.lower()
+    (volume,) = read_volumes(root, relative, Wanted(index=how.volume), how)
+    return volume
+
+
+def read_volumes(
+    root: Root, relative: str, wanted: Wanted, how: VolumeFiles = PLAIN
+) -> list[Volume]:
+    """Read volumes of a file, in one pass; arguments and errors as in :func:`read_volume`."""
     path = root.checked(relative)
     try:
-        if name.endswith(NIFTI_SUFFIXES):
-            from converters.imaging.nifti import read_nifti
+        if how.stored is not None:
+            from converters.imaging.stored import read_stored
 
-            return read_nifti(path, relative)
-        if name.endswith(ITK_SUFFIXES):
-            from converters.imaging.itk import read_itk
-
-            return read_itk(path, relative, root)
+            return read_stored(path, relative, how.stored, wanted)
+        return _read_placed(root, path, relative, wanted, how)
     except OSError as error:
         raise root.unreadable(relative, error) from error
+
+
+def _read_placed(
+    root: Root, path: Path, relative: str, wanted: Wanted, how: VolumeFiles
+) -> list[Volume]:
+    """Files that say themselves where they lie in the patient."""
+    name = relative.lower()
+    if name.endswith(NIFTI_SUFFIXES):
+        from converters.imaging.nifti import read_nifti
+
+        return read_nifti(path, relative, wanted, trusted=how.trusted_form)
+    if name.endswith((".nrrd", *META_SUFFIXES)):
+        from converters.imaging.itk import read_itk
+
+        return read_itk(path, relative, root, wanted)
     suffix = Path(relative).suffix
-    raise CaseError("file_unsupported", f"{relative}: volumes of kind {suffix!r} are not read")
+    raise CaseError(
+        "file_unsupported",
+        f"{relative}: volumes of kind {suffix!r} are not read, or need `stored` in the manifest",
+    )
 
 
 def require_size(
@@ -100,15 +173,17 @@ def require_size(
         )
 
 
-def squeeze_shape(shape: tuple[int, ...], name: str) -> tuple[int, int, int]:
-    """The three extents of a volume; further ones must be 1.
+def squeeze_shape(shape: tuple[int, ...], name: str) -> tuple[tuple[int, int, int], int]:
+    """The three extents of a volume, and how many volumes there are along the other axes.
 
     Raises:
-        CaseError: ``file_unsupported``, for fewer than three dimensions or several volumes.
+        CaseError: ``file_unsupported``, for fewer than three dimensions, or volumes that are
+            counted along two further axes.
     """
-    if len(shape) < 3 or any(extent != 1 for extent in shape[3:]):
-        raise CaseError("file_unsupported", f"{name} has shape {shape}, not one volume")
-    return (shape[0], shape[1], shape[2])
+    further = [extent for extent in shape[3:] if extent != 1]
+    if len(shape) < 3 or len(further) > 1:
+        raise CaseError("file_unsupported", f"{name} has shape {shape}, not one of volumes")
+    return (shape[0], shape[1], shape[2]), (further[0] if further else 1)
 
 
 def spacing_of(affine: Affine) -> tuple[float, float, float]:

@@ -109,7 +109,7 @@ def _know(layout: VolumeLayout, root: Root, case: Case, stored: Volume) -> _Know
     for spec, entry in zip(layout.annotations, case.entries, strict=True):
         marked = _ask(spec, entry, root, case, volume.grid)
         is_known = spec.completeness != "partial" or entry is None
-        doubtful = getattr(spec, "absence_unknown", ())
+        doubtful = {*getattr(spec, "absence_unknown", ()), *marked.uncertain}
         said += [
             Said3D(structure=one, is_known=is_known and one.term not in doubtful)
             for one in marked.structures

@@ -4,29 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from converters.specs.base import Completeness, PathPattern, Strict, TableFile, TermName, Text
+from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
+from converters.specs.shapes import Points, Polygons, Rle, WorldBoxes
+from converters.specs.volume_files import OnImageGrid
 
-Missing = Literal["reject", "unknown", "absent"]
 HexColor = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
-
-
-class AnnotationSpec(Strict):
-    """What every annotation block states.
-
-    Attributes:
-        completeness: What may be concluded from what is not annotated.
-        if_missing: What an image without this annotation means: it is rejected; nothing is
-            known of it; or none of the block's labels is there.
-    """
-
-    completeness: Completeness
-    if_missing: Missing = "reject"
-
-    @model_validator(mode="after")
-    def _absence_is_known(self) -> "AnnotationSpec":
-        if self.if_missing == "absent" and self.completeness == "partial":
-            raise ValueError("if_missing: absent needs labels that are complete or presence")
-        return self
 
 
 class FolderLabel(AnnotationSpec):
@@ -289,7 +271,7 @@ class Questions(AnnotationSpec):
         return self
 
 
-class LabelMap(AnnotationSpec):
+class LabelMap(AnnotationSpec, OnImageGrid):
     """An integer-coded volume on the grid of the image volume.
 
     `names_file` is a text file of "code name ..." lines that must agree with `labels`, where
@@ -304,7 +286,7 @@ class LabelMap(AnnotationSpec):
     names_file: PathPattern | None = None
 
 
-class StructureFiles(AnnotationSpec):
+class StructureFiles(AnnotationSpec, OnImageGrid):
     """One binary volume a structure; placeholder `field` of the pattern says which.
 
     An empty mask says that the structure is not in the volume. Values are 0 and 1; with
@@ -322,7 +304,17 @@ class StructureFiles(AnnotationSpec):
 
 
 PictureAnnotation = Annotated[
-    FolderLabel | LabelTable | Masks | Sidecar | Voc | Coco | BoxTable | Questions,
+    FolderLabel
+    | LabelTable
+    | Masks
+    | Sidecar
+    | Voc
+    | Coco
+    | BoxTable
+    | Questions
+    | Rle
+    | Polygons
+    | Points,
     Field(discriminator="kind"),
 ]
-VolumeAnnotation = Annotated[LabelMap | StructureFiles, Field(discriminator="kind")]
+VolumeAnnotation = Annotated[LabelMap | StructureFiles | WorldBoxes, Field(discriminator="kind")]

@@ -120,6 +120,30 @@ def test_floats_near_codes_are_rounded_and_said(tmp_path: Path) -> None:
     assert marked.transforms[0]["step"] == "round_codes"
 
 
+def test_a_float_just_below_its_code_is_the_code(tmp_path: Path) -> None:
+    marked = read_map(tmp_path, CODES * np.float64(0.99999997))
+    assert [s.voxels for s in marked.structures] == [18, 12, 0]
+    assert marked.transforms[0]["largest_change"] == pytest.approx(6e-8, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["u2", ">u2", "i4", "u4", "i8", "u8", "f4", "f8"])
+def test_codes_up_to_65535_are_read_in_every_type(tmp_path: Path, kind: str) -> None:
+    spec = MAP.model_copy(update={"labels": {1: "liver", 65535: "spleen"}})
+    values = np.where(CODES == 2, 65535, CODES.astype(np.int64)).astype(kind)
+    image = nib.Nifti1Image(values, AFFINE, dtype=kind)
+    (tmp_path / "l.nii").write_bytes(image.to_bytes())
+    marked = label_map.read_structures(spec, ask(tmp_path, "l.nii"))
+    assert [(s.code, s.voxels) for s in marked.structures] == [("1", 18), ("65535", 12)]
+
+
+def test_codes_that_are_scaled_in_the_file_are_read(tmp_path: Path) -> None:
+    data = bytearray(nib.Nifti1Image((CODES * 3).astype(np.int16), AFFINE).to_bytes())
+    data[112:120] = np.array([1 / 3, 0], "<f4").tobytes()
+    (tmp_path / "l.nii").write_bytes(data)
+    marked = label_map.read_structures(MAP, ask(tmp_path, "l.nii"))
+    assert [s.voxels for s in marked.structures] == [18, 12, 0]
+
+
 @pytest.mark.parametrize("stray", [1.5, np.nan, np.inf, 1e30])
 def test_floats_between_codes_are_refused(tmp_path: Path, stray: float) -> None:
     values = CODES.astype(np.float32)
