@@ -18,14 +18,31 @@ def read_json(root: Root, path: str) -> Json:
             NaN, Infinity or half a character.
     """
     try:
-        data = root.read(path, JSON_BYTES)
-        content: Json = json.loads(
-            data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        return _parsed(root.read(path, JSON_BYTES))
     except (CaseError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise SourceError(
             root.source, f"{path} is not usable: {error}"[:300], "get the file again, or mend it"
         ) from error
+
+
+def read_own_json(root: Root, path: str, limit_bytes: int) -> Json:
+    """A JSON file that belongs to one image.
+
+    Raises:
+        CaseError: As :func:`read_json`, ``file_unreadable``; or what
+            :meth:`converters.files.Root.read` raises.
+    """
+    data = root.read(path, limit_bytes)
+    try:
+        return _parsed(data)
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise CaseError("file_unreadable", f"{path} is not JSON: {error}"[:200]) from error
+
+
+def _parsed(data: bytes) -> Json:
+    content: Json = json.loads(
+        data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
+    )
     return content
 
 

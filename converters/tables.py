@@ -68,11 +68,20 @@ def read_table(spec: TableFile, root: Root, listing: Listing) -> Table:
         data = root.read(path, TABLE_BYTES)
     except CaseError as error:
         raise SourceError(root.source, error.message, "get the table again") from error
+    return parse_table(spec, data, root.source, path)
+
+
+def parse_table(spec: TableFile, data: bytes, source: str, path: str) -> Table:
+    """A table from the bytes of its file; `path` tells its kind.
+
+    Raises:
+        SourceError: As :func:`read_table`.
+    """
     if path.lower().endswith(".xlsx"):
         from converters.sheets import sheet_rows
 
-        return _table(spec, root.source, path, sheet_rows(data, spec.sheet, root.source, path))
-    return _table(spec, root.source, path, _text_rows(spec, data, root.source, path))
+        return _table(spec, source, path, sheet_rows(data, spec.sheet, source, path))
+    return _table(spec, source, path, _text_rows(spec, data, source, path))
 
 
 def find_table(spec: TableFile, source: str, listing: Listing) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from converters.errors import ManifestError, SettingsError
 from converters.manifest import Manifest, list_sources, load_manifest
 from converters.pattern import template_names
-from converters.specs.annotations import Measurement, OneHotColumns, SingleColumn
+from converters.specs.annotations import BoxTable, Measurement, OneHotColumns, SingleColumn
 from converters.specs.base import TableFile
+from converters.specs.shapes import Points, Rle, WorldBoxes
 from converters.vocabulary import vocabulary, words
 
 _SECTIONS = {"modality": "modality", "task": "task", "license": "license", "anatomy": "anatomy",
@@ -151,16 +152,30 @@ def _tables(m: Manifest) -> Iterator[str]:
         if block.kind == "label_table":
             columns = [name for one in block.columns for name in _columns(one)]
             columns += [*(block.spacing or []), *([block.view.column] if block.view else [])]
-        elif block.kind in _TABLES_OF_SHAPES and block.table:
-            columns = [*_shape_columns(block), *([block.label_column] if block.label_column else [])]
+        elif isinstance(block, BoxTable | Rle | Points | WorldBoxes):
+            columns = [
+                *_shape_columns(block),
+                *([block.label_column] if block.label_column else []),
+            ]
         else:
             continue
-        names = ", ".join(dict.fromkeys([*template_names(block.key), *columns]))
-        yield f"  {block.table.path}: joined to images by {block.key} = {block.match}"
+        table, key = block.table, block.key
+        if table is None or key is None:  # points that stand in files, one an image
+            continue
+        names = ", ".join(dict.fromkeys([*template_names(key), *columns]))
+        yield f"  {table.path}: joined to images by {key} = {block.match}"
         yield f"    columns read: {names}"
-        if block.table.header:
-            skipped = block.table.skip_rows
+        if table.header:
+            skipped = table.skip_rows
             yield f"    the manifest names its columns; rows passed over before: {skipped}"
+
+
+def _shape_columns(block: BoxTable | Rle | Points | WorldBoxes) -> list[str]:
+    if isinstance(block, BoxTable):
+        return list(block.box)
+    if isinstance(block, Points):
+        return [block.x, block.y]
+    return [*block.center, *block.size] if isinstance(block, WorldBoxes) else [block.column]
 
 
 def _columns(one: SingleColumn | OneHotColumns | Measurement) -> list[str]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from converters.manifest import Evidence, Expect, Manifest, Package, json_schema, list_sources
 from converters.manifest import load_manifest as load
-from converters.specs import annotations, layouts, shapes
+from converters.specs import annotations, grey, layouts, shapes
 from converters.specs.base import (
     Spacing,
     SplitByDigest,
@@ -90,7 +90,8 @@ def _manifests_page() -> Iterator[str]:
     yield ""
     yield "## Layouts"
     places: list[type[BaseModel]] = [
-        layouts.Images, layouts.Volumes, layouts.Window, layouts.Percentiles, layouts.Slices,
+        layouts.Images, layouts.Volumes, grey.Window, grey.NamedWindow, grey.NamedWindows,
+        grey.Percentiles, grey.Scale, layouts.Slices, layouts.VoxelSizes,
         SplitByField, SplitByLists, SplitByTable, SplitByDigest, Spacing,
     ]  # fmt: skip
     for model in places:

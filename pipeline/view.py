@@ -67,7 +67,7 @@ class Group:
         name: The term.
         count: How many findings there are.
         is_exact: All of its objects are marked, so that they may be counted.
-        is_region: They have boxes; False for a label of the whole image.
+        is_region: They have a place; False for a label of the whole image.
         positions: Where they are, each once, in the order of findings; none for what takes
             nearly the whole image.
         diameter: Longest diameter with its unit, where there is one finding and it is known.
@@ -159,9 +159,11 @@ class View:
             name=named(term(first.label)),
             count=len(findings),
             is_exact=first.label in self.sample.countable,
-            is_region=first.box is not None,
+            is_region=_has_place(first),
             positions=tuple(
-                dict.fromkeys(f.position for f in findings if f in local and f.position)
+                dict.fromkeys(
+                    f.position for f in findings if f.position and (f in local or not f.box)
+                )
             ),
             diameter=diameter(first, self.size) if single else "",
             in_parts=single and is_in_parts(first),
@@ -184,7 +186,12 @@ class View:
 
 def _prominence(findings: list[Finding]) -> tuple[bool, float, str]:
     area = sum(f.area_px or (f.box.width * f.box.height if f.box else 0) for f in findings)
-    return (findings[0].box is not None, -area, findings[0].label)
+    return (_has_place(findings[0]), -area, findings[0].label)
+
+
+def _has_place(finding: Finding) -> bool:
+    """A point has a position and no box; a label of the whole image has neither."""
+    return finding.box is not None or finding.position is not None
 
 
 @lru_cache(maxsize=8192)

@@ -1,7 +1,7 @@
 """Mask files of one image as layers: a label, and the regions where it is."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TypeAlias
 
@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from converters.annotations.contract import Question
 from converters.errors import CaseError
-from converters.facts import Mask, Region, components, region_of
+from converters.facts import Mask, Region, components, region_finding, region_of
 from converters.imaging.masks import (
     Values,
     color_values,
@@ -21,7 +21,7 @@ from converters.imaging.masks import (
 )
 from converters.imaging.pictures import Picture
 from converters.pattern import compile_pattern
-from converters.records import Json
+from converters.records import Finding, Json
 from converters.specs.annotations import (
     Binary,
     ColorCodes,
@@ -31,6 +31,7 @@ from converters.specs.annotations import (
     InstanceCodes,
     Masks,
 )
+from converters.vocabulary import term
 
 Steps: TypeAlias = tuple[Mapping[str, Json], ...]
 
@@ -74,8 +75,16 @@ def _masks(question: Question) -> Iterator[tuple[str, Picture]]:
 
 
 def _layer(spec: Masks, label: str, code: str, mask: Mask) -> Layer:
-    if spec.objects == "components":
-        regions = components(mask, spec.min_area_px)
+    are_instances = spec.objects == "components"
+    return mask_layer(mask, label, code, are_instances=are_instances, min_area_px=spec.min_area_px)
+
+
+def mask_layer(
+    mask: Mask, label: str, code: str, *, are_instances: bool, min_area_px: int = 1
+) -> Layer:
+    """A layer of one mask: one region, or each connected part an object."""
+    if are_instances:
+        regions = components(mask, min_area_px)
     else:
         region = region_of(mask)
         regions = [region] if region else []
@@ -83,9 +92,29 @@ def _layer(spec: Masks, label: str, code: str, mask: Mask) -> Layer:
         label=label,
         code=code,
         regions=tuple(regions),
-        are_instances=spec.objects == "components",
+        are_instances=are_instances,
         is_marked=bool(mask.any()),
     )
+
+
+def layer_findings(layers: Sequence[Layer], question: Question) -> tuple[Finding, ...]:
+    """Each region measured, in the order of the layers."""
+    return tuple(_finding(layer, region, question) for layer in layers for region in layer.regions)
+
+
+def _finding(layer: Layer, region: Region, question: Question) -> Finding:
+    found = region_finding(
+        region,
+        term=term(layer.label),
+        code=layer.code,
+        size=question.picture.size,
+        spacing_mm=question.spacing_mm,
+        is_instance=layer.are_instances,
+    )
+    if layer.are_instances or found.parts == 1:
+        return found
+    # From one part to another is no diameter of anything.
+    return replace(found, longest_diameter_px=None, longest_diameter_mm=None)
 
 
 @singledispatch

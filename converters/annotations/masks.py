@@ -1,17 +1,11 @@
 """Mask pictures beside the images: joined by their names, decoded, measured."""
 
-from dataclasses import replace
-
-import numpy as np
-from scipy import ndimage
-
 from converters.annotations.contract import Block, Index, Question, Said, absent_terms
 from converters.annotations.joins import join_files
-from converters.annotations.layers import Layer, read_layers
+from converters.annotations.layers import Layer, layer_findings, read_layers
 from converters.errors import SourceError
-from converters.facts import Region, region_finding
 from converters.pattern import match_paths
-from converters.records import Entry, Fault, Finding
+from converters.records import Entry, Fault
 from converters.specs.annotations import (
     ColorCodes,
     FilePerClass,
@@ -19,7 +13,6 @@ from converters.specs.annotations import (
     IndexCodes,
     Masks,
 )
-from converters.vocabulary import term
 
 _MANY_FILES = (FilePerClass, FilePerInstance)
 
@@ -67,29 +60,8 @@ def read(spec: Masks, question: Question) -> Said:
         CaseError: A mask is unreadable, of another size, or holds what is no code.
     """
     layers, transforms = read_layers(spec, question)
-    findings = tuple(
-        _finding(layer, region, question) for layer in layers for region in layer.regions
-    )
+    findings = layer_findings(layers, question)
     return Said(findings=findings, absent=_absent(spec, layers), transforms=transforms)
-
-
-def _finding(layer: Layer, region: Region, question: Question) -> Finding:
-    found = region_finding(
-        region,
-        term=term(layer.label),
-        code=layer.code,
-        size=question.picture.size,
-        spacing_mm=question.spacing_mm,
-        is_instance=layer.are_instances,
-    )
-    if layer.are_instances or _parts(region) == 1:
-        return found
-    # From one part to another is no diameter of anything.
-    return replace(found, longest_diameter_px=None, longest_diameter_mm=None)
-
-
-def _parts(region: Region) -> int:
-    return int(ndimage.label(region.mask, structure=np.ones((3, 3), dtype=bool))[1])
 
 
 def _absent(spec: Masks, layers: list[Layer]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Outlines drawn as points, made masks: a pixel belongs where its centre lies inside."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from converters.errors import CaseError
-from converters.facts import Mask
+from converters.facts import Mask, Region, region_of
 
 Points: TypeAlias = npt.NDArray[np.float64]  # shape (n, 2): x to the right, y down, in pixels
 
@@ -63,6 +64,24 @@ def fill_polygon(points: Points, size: tuple[int, int]) -> Mask:
     for edges in _batches(last - first):
         _flip(mask, start[edges], end[edges], first[edges], last[edges])
     return np.logical_xor.accumulate(mask, axis=1)
+
+
+def outline_region(rings: Sequence[Points], size: tuple[int, int]) -> Region | None:
+    """What any of several outlines covers of a picture; None where they cover no pixel.
+
+    As :func:`fill_polygon`, but only the bounds of the outlines are looked at.
+    """
+    low = np.floor(np.min([ring.min(axis=0) for ring in rings], axis=0))
+    high = np.ceil(np.max([ring.max(axis=0) for ring in rings], axis=0))
+    low, high = np.clip(low, 0, size), np.clip(high, 0, size)
+    width, height = (int(extent) for extent in high - low)
+    if not (width and height):
+        return None
+    masks = [fill_polygon(ring - low, (width, height)) for ring in rings]
+    region = region_of(np.logical_or.reduce(masks))
+    if region is None:
+        return None
+    return replace(region, row=region.row + int(low[1]), column=region.column + int(low[0]))
 
 
 def _batches(rows: npt.NDArray[np.int64]) -> list[slice]:

@@ -15,14 +15,17 @@ from converters.annotations.contract import (
 )
 from converters.errors import CaseError
 from converters.files import Root
-from converters.imaging.pictures import Picture, decode_picture, render_picture
+from converters.imaging.pictures import Picture, read_picture, render_picture
 from converters.layouts.listing import annotation_path, list_cases
 from converters.manifest import Manifest
-from converters.records import Case, Entry, Outcome, Sample
+from converters.records import Case, Entry, Finding, Outcome, Sample, Side
 from converters.specs.annotations import PictureAnnotation
 from converters.specs.layouts import Images
+from converters.vocabulary import term
 
 VERSION = 1
+# Where a picture with a laterality shows that side alone.
+ONE_SIDED = frozenset({"breast", "eye", "knee", "retina"})
 
 
 def cases(manifest: Manifest, layout: Images, root: Root) -> list[Case]:
@@ -40,15 +43,13 @@ def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Itera
     Raises:
         CaseError: The picture or its annotation cannot be used.
     """
-    picture = decode_picture(root.read(case.image), case.image)
-    spacing = layout.spacing
-    said = _ask(
-        layout, root, case, picture, (spacing.row_mm, spacing.column_mm) if spacing else None
-    )
+    picture = read_picture(root, case.image)
+    said = _ask(layout, root, case, picture, _spacing(layout, picture, case.image))
     if not (said.findings or said.absent or said.exchanges):
         raise CaseError("annotation_empty", f"nothing is marked on {case.image}")
     rendered = render_picture(picture, case.image)
     width, height = picture.size
+    anatomy = said.anatomy or tuple(manifest.anatomy)
     entries = [entry for entry in case.entries if entry]
     yield Sample(
         sample_id=f"{case.source}/{case.key}",
@@ -58,18 +59,57 @@ def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Itera
         phash=rendered.phash,
         width=width,
         height=height,
-        findings=said.findings,
+        findings=with_side(said.findings, picture.side, anatomy),
         absent=said.absent,
         countable=said.countable,
         exchanges=said.exchanges,
         modality=said.modality or manifest.modality,
-        anatomy=said.anatomy or tuple(manifest.anatomy),
-        view=said.view,
+        anatomy=anatomy,
+        view=_view(said.view, picture.view, case.image),
         spacing_mm=said.spacing_mm,
         source_path=case.image,
         annotation_path=annotation_path(case, entries),
         annotation_files=tuple(file for entry in entries for file in entry.files),
         transforms=rendered.transforms + said.transforms,
+    )
+
+
+def _spacing(layout: Images, picture: Picture, name: str) -> tuple[float, float] | None:
+    """Spacing as the manifest states it, or the picture file itself."""
+    if layout.spacing is None:
+        return picture.spacing_mm
+    stated = (layout.spacing.row_mm, layout.spacing.column_mm)
+    own = picture.spacing_mm or stated
+    if any(abs(a - b) > 0.01 * b for a, b in zip(own, stated, strict=True)):
+        raise CaseError("geometry_invalid", f"{name} has spacing {own}, the source says {stated}")
+    return stated
+
+
+def _view(said: str, own: str, name: str) -> str:
+    """View position as an annotation says it, or the picture file itself."""
+    if said and own and said != own:
+        raise CaseError("labels_contradict", f"{name} is said to be {said}, its header says {own}")
+    return said or own
+
+
+def with_side(
+    findings: tuple[Finding, ...], side: Side | None, anatomy: tuple[str, ...]
+) -> tuple[Finding, ...]:
+    """Give findings the side of the patient that the whole picture shows.
+
+    Only where a picture of that anatomy shows one side and nothing of the other; what names a
+    side itself must agree.
+
+    Raises:
+        CaseError: ``labels_contradict``.
+    """
+    if side not in ("left", "right") or not set(anatomy) <= ONE_SIDED:
+        return findings
+    other = sorted(one.label for one in findings if one.side and one.side != side)
+    if other:
+        raise CaseError("labels_contradict", f"{', '.join(other)} on a picture of the {side}")
+    return tuple(
+        one if term(one.label).role == "normal" else replace(one, side=side) for one in findings
     )
 
 
@@ -88,7 +128,7 @@ def _ask(
     said_by: Counter[str] = Counter()
     for spec, entry in zip(layout.annotations, case.entries, strict=True):
         said = _ask_one(spec, entry, root, case, picture, total.spacing_mm)
-        said_by.update({finding.label for finding in said.findings if finding.box})
+        said_by.update({f.label for f in said.findings if f.box or f.position})
         total = Said(
             findings=total.findings + said.findings,
             absent=tuple(sorted({*total.absent, *said.absent})),

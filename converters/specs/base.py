@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from converters.pattern import check_pattern
 from converters.vocabulary import terms, words
@@ -42,6 +42,26 @@ Access = Annotated[str, _one_of("access")]
 EvidenceLevel = Annotated[str, _one_of("evidence")]
 Completeness = Literal["complete", "presence", "partial"]
 SplitName = Literal["train", "validation", "test"]
+Missing = Literal["reject", "unknown", "absent"]
+
+
+class AnnotationSpec(Strict):
+    """What every annotation block states.
+
+    Attributes:
+        completeness: What may be concluded from what is not annotated.
+        if_missing: What an image without this annotation means: it is rejected; nothing is
+            known of it; or none of the block's labels is there.
+    """
+
+    completeness: Completeness
+    if_missing: Missing = "reject"
+
+    @model_validator(mode="after")
+    def _absence_is_known(self) -> "AnnotationSpec":
+        if self.if_missing == "absent" and self.completeness == "partial":
+            raise ValueError("if_missing: absent needs labels that are complete or presence")
+        return self
 
 
 class TableFile(Strict):

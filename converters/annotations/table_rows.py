@@ -1,0 +1,111 @@
+"""Rows of a table that all images share, joined with the images: an image may have many."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from converters.annotations.contract import Block, Index
+from converters.errors import CaseError, SourceError
+from converters.pattern import fill, template_names
+from converters.records import Entry, Fault
+from converters.specs.base import TableFile
+from converters.tables import Row, read_table, require_columns, rows_by_key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Coded:
+    """How the rows of a table are labelled.
+
+    Attributes:
+        column: Holds the code of a row; None where all rows have the one label.
+        labels: Codes with a term.
+        ignore: Codes that are passed over.
+    """
+
+    column: str | None
+    labels: Mapping[str, str]
+    ignore: list[str]
+
+    def code_of(self, row: Mapping[str, str]) -> str:
+        """The code of a row."""
+        return row[self.column] if self.column else next(iter(self.labels))
+
+    def require_known(self, row: Row, where: str, source: str) -> None:
+        """Refuse a code that the manifest does not know.
+
+        Raises:
+            SourceError: It is neither a label nor ignored.
+        """
+        code = self.code_of(row.values)
+        if code not in self.labels and code not in self.ignore:
+            raise SourceError(
+                source,
+                f"{where}, row {row.number}: {self.column} {code[:60]!r} is not known",
+                f"add it to the manifest, or mend the table; known: {', '.join(self.labels)}"[:500],
+            )
+
+
+def index_rows(  # noqa: PLR0913 - each is a part of the join
+    table: TableFile,
+    block: Block,
+    *,
+    key: str,
+    match: str,
+    columns: list[str],
+    coded: Coded,
+    entry: Callable[[str, list[Row]], Entry],
+    noun: str,
+) -> Index:
+    """Join rows with images by `key` and `match`.
+
+    Args:
+        table: Where the rows are.
+        block: Images and listing.
+        key: Template over the columns.
+        match: Template over the fields of an image.
+        columns: What must be there beside those of `key`.
+        coded: Labels.
+        entry: What an image has of its rows; given the path of the table.
+        noun: What a row is, in the plural, for messages.
+
+    Raises:
+        SourceError: The table is not readable, lacks a column, or holds an unknown code.
+    """
+    found = read_table(table, block.root, block.listing)
+    label = [coded.column] if coded.column else []
+    require_columns(found, [*template_names(key), *columns, *label], block.source)
+    for row in found.rows:
+        coded.require_known(row, found.path, block.source)
+    keyed, keyless = rows_by_key(found, key)
+    entries: dict[str, Entry] = {}
+    faults: dict[str, Fault] = {}
+    used: set[str] = set()
+    for image in block.images:
+        try:
+            name = fill(match, image.fields)
+        except CaseError as error:
+            faults[image.path] = Fault(reason=error.reason, message=error.message)
+            continue
+        if name in keyed:
+            used.add(name)
+            entries[image.path] = entry(found.path, keyed[name])
+    orphans = [(name, f"{len(rows)} {noun}") for name, rows in keyed.items() if name not in used]
+    orphans += [(f"row {row.number}", "no name of an image") for row in keyless]
+    return Index(
+        entries=entries,
+        faults=faults,
+        orphans=tuple((f"{found.path}:{name}", what) for name, what in orphans),
+    )
+
+
+def rows_entry(path: str, rows: list[Row], names: list[str]) -> Entry:
+    """An entry of the cells that are read, in the order of the table."""
+    values = [{name: row.values[name] for name in names} for row in rows]
+    labels = tuple(sorted(" ".join(one.values()) for one in values))
+    return Entry(table=path, values=[dict(one) for one in values], labels=labels)
+
+
+def cells_of(entry: Entry) -> list[dict[str, str]]:
+    """The rows that :func:`rows_entry` holds."""
+    assert isinstance(entry.values, list)
+    rows = [row for row in entry.values if isinstance(row, dict)]
+    return [{name: str(cell) for name, cell in row.items()} for row in rows]

@@ -1,0 +1,218 @@
+"""Annotation blocks that draw shapes: run-length codes, outlines, points, places in the body."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
+
+
+class Rle(AnnotationSpec):
+    """A table with run-length codes: pairs of start and length, one mask a row.
+
+    `starts` says what a start is: a pixel counted from 1 or from 0, or the distance from the
+    end of the run before it. `order` says how pixels are counted: along rows, or down
+    columns. A cell of `no_mask` says that the label is not there. `objects` says what a row
+    is: a part of one region a label, or (`rows`) one object that can be counted, or
+    (`components`) objects as connected parts. `frame` is the size (width, height) of the
+    masks; a picture of another size is rejected.
+    """
+
+    kind: Literal["rle"]
+    table: TableFile
+    key: Text
+    match: Text
+    column: Text
+    starts: Literal["from_0", "from_1", "relative"]
+    order: Literal["rows", "columns"]
+    no_mask: list[str]
+    label_column: Text | None = None
+    labels: Annotated[dict[str, TermName], Field(min_length=1)]
+    ignore: list[str] = []
+    objects: Literal["region", "components", "rows"] = "region"
+    min_area_px: Annotated[int, Field(ge=1)] = 1
+    frame: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _one_label_or_a_column(self) -> "Rle":
+        if self.label_column is None and len(self.labels) != 1:
+            raise ValueError("a table without a label column needs one label")
+        return self
+
+
+class LabelmeFile(Strict):
+    """LabelMe: one JSON file an image; every shape has a label.
+
+    `shapes` are the types that are read, `passed_over` those that repeat them or mean
+    something else; any other type rejects the image. With `grouped`, shapes of one label and
+    one `group_id` are one object.
+    """
+
+    format: Literal["labelme"]
+    shapes: Annotated[list[Literal["polygon", "rectangle"]], Field(min_length=1)] = ["polygon"]
+    passed_over: list[Text] = []
+    grouped: bool = False
+
+
+class ViaFile(Strict):
+    """VGG Image Annotator: one JSON file for many images; polygons alone are read.
+
+    `attribute` is the region attribute that holds the label; None where there is one label.
+    """
+
+    format: Literal["via"]
+    match: Text
+    attribute: Text | None = None
+
+
+class ListsFile(Strict):
+    """A JSON list with one object an image that holds names and outlines in parallel lists.
+
+    `image`, `names` and `outlines` are keys of the object; an outline is a list of [x, y].
+    """
+
+    format: Literal["lists"]
+    match: Text
+    image: Text
+    names: Text
+    outlines: Text
+
+
+class ContourFiles(Strict):
+    """One outline a file: lines of "x y", or a JSON list of [x, y].
+
+    `field` is the placeholder of `files` that holds the label; None where there is one label.
+    A label without a file is unknown, or absent where `if_missing` is absent.
+    """
+
+    format: Literal["contours"]
+    field: Text | None = None
+
+
+class YoloFile(Strict):
+    """A text file an image, one object a line: class x y x y ..., from 0 to 1 of the size."""
+
+    format: Literal["yolo"]
+
+
+OutlineFormat = Annotated[
+    LabelmeFile | ViaFile | ListsFile | ContourFiles | YoloFile, Field(discriminator="format")
+]
+
+
+class Consensus(Strict):
+    """Several readers drew the same things: a pixel counts where enough of them agree.
+
+    `field` is the placeholder of `files` that tells the readers apart. A label that fewer than
+    `at_least` of them have drawn rejects the image.
+    """
+
+    field: Text
+    at_least: Annotated[int, Field(ge=1)]
+
+
+class Polygons(AnnotationSpec):
+    """Outlines as lists of points; a pixel belongs where its centre lies inside.
+
+    Attributes:
+        files: Pattern of the files, with placeholders of the image pattern where each image
+            has its own.
+        written: How the outlines are written.
+        origin: What the point (0, 0) is: the upper left `corner` of the first pixel, or its
+            `center`.
+        outside: Outlines that reach out of the picture by more than a pixel are cut at its rim,
+            or reject the image.
+        objects: Each outline is one object that can be counted, or all of a label are one
+            region.
+        consensus: How the outlines of several readers become one region.
+        fields: Placeholders of `files` that equal a template over the image's fields.
+    """
+
+    kind: Literal["polygons"]
+    files: PathPattern
+    written: OutlineFormat
+    labels: Annotated[dict[str, TermName], Field(min_length=1)]
+    ignore: list[str] = []
+    origin: Literal["corner", "center"]
+    outside: Literal["clip", "reject"]
+    objects: Literal["outlines", "region"]
+    consensus: Consensus | None = None
+    fields: dict[Text, Text] | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Polygons":
+        named = getattr(self.written, "field", "") or getattr(self.written, "attribute", "")
+        may_be_one = isinstance(self.written, ContourFiles | ViaFile)
+        if may_be_one and not named and len(self.labels) != 1:
+            raise ValueError("outlines without names need one label")
+        if self.consensus and self.objects != "region":
+            raise ValueError("a consensus is a region: which outlines belong together is not known")
+        return self
+
+
+class Points(AnnotationSpec):
+    """Places as points: landmarks, centres of cells. A point has no box.
+
+    Either `table` with `key` and `match` holds the points of all images, or `files` is a
+    pattern of one table an image (csv with `header`, where it has none of its own), which may
+    be empty. A row whose coordinates are both in `not_there` says nothing. `first_pixel` is
+    what the centre of the first pixel is counted as. Only where the source itself states the
+    size of what a point marks, `diameter_px` makes it a box around the point.
+    """
+
+    kind: Literal["points"]
+    table: TableFile | None = None
+    key: Text | None = None
+    match: Text | None = None
+    files: PathPattern | None = None
+    header: list[Text] | None = None
+    x: Text
+    y: Text
+    first_pixel: Literal[0, 1]
+    not_there: list[str] = [""]
+    label_column: Text | None = None
+    labels: Annotated[dict[str, TermName], Field(min_length=1)]
+    ignore: list[str] = []
+    diameter_px: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Points":
+        if (self.table is None) == (self.files is None):
+            raise ValueError("points stand in one table, or in files, one an image")
+        if self.table and not (self.key and self.match):
+            raise ValueError("a table of points needs key and match")
+        if self.label_column is None and len(self.labels) != 1:
+            raise ValueError("points without a label column need one label")
+        return self
+
+
+class WorldBoxes(AnnotationSpec):
+    """A table of things in a volume by their centre in millimetres, one row a thing.
+
+    Attributes:
+        center: Columns of x, y and z.
+        frame: LPS, where x grows to the patient's left and y to the back, as in DICOM and ITK;
+            RAS, as in NIfTI.
+        size: One column with the diameter of a ball, or three with the sides of a box along
+            x, y and z, in millimetres.
+        label_column: Column of the code; None where there is one label.
+    """
+
+    kind: Literal["world_boxes"]
+    table: TableFile
+    key: Text
+    match: Text
+    center: Annotated[list[Text], Field(min_length=3, max_length=3)]
+    frame: Literal["LPS", "RAS"]
+    size: Annotated[list[Text], Field(min_length=1, max_length=3)]
+    label_column: Text | None = None
+    labels: Annotated[dict[str, TermName], Field(min_length=1)]
+    ignore: list[str] = []
+
+    @model_validator(mode="after")
+    def _one_label_or_a_column(self) -> "WorldBoxes":
+        if self.label_column is None and len(self.labels) != 1:
+            raise ValueError("a table without a label column needs one label")
+        if len(self.size) == 2:
+            raise ValueError("size is one diameter or three sides")
+        return self

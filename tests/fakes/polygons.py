@@ -1,0 +1,155 @@
+"""Twins of outlines: rectangles and rhombi in the format of the spec."""
+
+import json
+from collections.abc import Iterator
+
+from converters.pattern import fill
+from converters.specs.shapes import Polygons
+from tests.fakes import Twin, TwinImage
+from tests.fakes.paths import path_for
+
+Outline = list[list[float]]
+READERS = ("exp1", "exp2", "exp3", "exp4")
+
+
+def write(spec: Polygons, twin: Twin) -> None:
+    """Write the outlines of every image and note what must be found."""
+    form = spec.written.format
+    drawn = {image.path: list(_objects(spec, image)) for image in twin.images}
+    for image in twin.images:
+        codes = [code for code, _ in drawn[image.path] if code in spec.labels]
+        for code in dict.fromkeys(codes):
+            many = codes.count(code) if spec.objects == "outlines" else 1
+            twin.expect(spec.labels[code], many)
+    if form in ("lists", "via"):
+        _write_shared(spec, twin, drawn)
+        return
+    for image in twin.images:
+        _OWN[form](spec, twin, image, drawn[image.path])
+
+
+def _objects(spec: Polygons, image: TwinImage) -> Iterator[tuple[str, Outline]]:
+    """(code, outline) of each object: other numbers and places in each image."""
+    codes = list(spec.labels)
+    is_contour = spec.written.format == "contours"
+    may_be_empty = spec.completeness != "partial" and spec.written.format != "contours"
+    if may_be_empty and image.number % 5 == 4:
+        return
+    count = len(codes) if is_contour else 1 + image.number % (len(codes) + 1)
+    for at in range(min(count, 5)):
+        code = codes[at if is_contour else (image.number + at) % len(codes)]
+        yield code, _outline(image, at)
+    for code in [] if is_contour else spec.ignore[:1]:
+        yield code, _outline(image, 5)
+
+
+def _outline(image: TwinImage, at: int) -> Outline:
+    """A rectangle or a rhombus in one of six cells of the picture."""
+    width, height = image.width / 3, image.height / 2
+    left, top = (at % 3) * width, (at // 3) * height
+    if at % 2:
+        return [
+            [left + width / 2, top + 1],
+            [left + width - 1, top + height / 2],
+            [left + width / 2, top + height - 1],
+            [left + 1, top + height / 2],
+        ]
+    right, bottom = left + width - 2, top + height - 2
+    return [[left + 1, top + 1], [right, top + 1], [right, bottom], [left + 1, bottom]]
+
+
+def _path(spec: Polygons, image: TwinImage, **more: str) -> str:
+    fields = {**image.fields, **more}
+    for name, template in (spec.fields or {}).items():
+        fields[name] = fill(template, image.fields)
+    return path_for(spec.files, fields, image.number)[0]
+
+
+def _labelme(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
+    shapes = [
+        {"label": code, "points": outline, "group_id": None, "shape_type": "polygon", "flags": {}}
+        for code, outline in drawn
+    ]
+    for kind in spec.written.passed_over[:1]:
+        shapes += [
+            {"label": code, "points": [outline[0], outline[2]], "group_id": None,
+             "shape_type": kind, "flags": {}}
+            for code, outline in drawn
+        ]  # fmt: skip
+    content = {
+        "version": "4.5.6", "flags": {}, "shapes": shapes, "imagePath": image.path.split("/")[-1],
+        "imageData": None, "imageHeight": image.height, "imageWidth": image.width,
+    }  # fmt: skip
+    twin.write(_path(spec, image), json.dumps(content))
+
+
+def _contours(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
+    readers = READERS[: spec.consensus.at_least] if spec.consensus else ("",)
+    for code, outline in drawn:
+        for reader in readers:
+            fields = {spec.written.field: code} if spec.written.field else {}
+            if spec.consensus:
+                fields[spec.consensus.field] = reader
+            path = _path(spec, image, **fields)
+            lines = "".join(f"{x:.7e} {y:.7e}\n" for x, y in outline)
+            twin.write(path, json.dumps(outline) if path.endswith(".json") else lines)
+
+
+def _yolo(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
+    lines = []
+    for code, outline in drawn:
+        numbers = [f"{x / image.width:.6f} {y / image.height:.6f}" for x, y in outline]
+        lines.append(" ".join([code, *numbers]) + "\n")
+    twin.write(_path(spec, image), "".join(lines))
+
+
+def _write_shared(spec: Polygons, twin: Twin, drawn: dict[str, list]) -> None:
+    """One file for all images, or one for each value of the placeholders of `files`."""
+    files: dict[str, list] = {}
+    for image in twin.images:
+        name = fill(spec.written.match, image.fields)
+        files.setdefault(_path(spec, image), []).append((name, drawn[image.path]))
+    for path, images in files.items():
+        build = _lists if spec.written.format == "lists" else _via
+        twin.write(path, json.dumps(build(spec, images)))
+
+
+def _lists(spec: Polygons, images: list) -> list:
+    form = spec.written
+    return [
+        {
+            form.image: name,
+            form.names: [code for code, _ in drawn],
+            "boxes": [[*map(min, zip(*o, strict=True)), *map(max, zip(*o, strict=True))]
+                      for _, o in drawn],
+            form.outlines: [outline for _, outline in drawn],
+        }
+        for name, drawn in images
+    ]  # fmt: skip
+
+
+def _via(spec: Polygons, images: list) -> dict:
+    return {
+        f"{name}-1": {
+            "filename": name,
+            "size": -1,
+            "regions": [
+                {
+                    "shape_attributes": {
+                        "name": "polygon",
+                        "all_points_x": [x for x, _ in outline],
+                        "all_points_y": [y for _, y in outline],
+                    },
+                    "region_attributes": (
+                        {spec.written.attribute: code} if spec.written.attribute else {}
+                    ),
+                }
+                for code, outline in drawn
+            ],
+            "file_attributes": {},
+        }
+        for name, drawn in images
+    }
+
+
+_OWN = {"labelme": _labelme, "contours": _contours, "yolo": _yolo}

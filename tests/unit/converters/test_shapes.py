@@ -1,0 +1,434 @@
+"""Run-length tables, outlines and points: which pixels they mean, and what is refused."""
+
+import io
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from converters.annotations import points, polygons, rle
+from converters.annotations.contract import Block, ImageName, Index, Question, Said
+from converters.errors import CaseError, SourceError
+from converters.files import Root
+from converters.imaging.pictures import decode_picture
+from converters.specs.shapes import Points, Polygons, Rle
+
+WIDTH, HEIGHT = 40, 30
+MODULES = {Rle: rle, Polygons: polygons, Points: points}
+LABELS = {"m": "lung mass", "n": "lung nodule"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A source with the pictures x.png and y.png."""
+    grey = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)).astype(np.uint8)
+    for name in "xy":
+        out = io.BytesIO()
+        Image.fromarray(grey).save(out, format="PNG")
+        (tmp_path / f"{name}.png").write_bytes(out.getvalue())
+    return tmp_path
+
+
+def indexed(spec: Rle | Polygons | Points, folder: Path) -> tuple[Block, Index]:
+    root = Root(source="toy", folder=folder)
+    images = tuple(ImageName(path=f"{n}.png", fields={"path": f"{n}.png", "name": n}) for n in "xy")
+    block = Block(source="toy", root=root, listing=root.listing(), images=images)
+    return block, module_for(spec).index(spec, block)
+
+
+def module_for(spec: object) -> ModuleType:
+    return MODULES[type(spec)]
+
+
+def ask(spec: Rle | Polygons | Points, folder: Path, name: str = "x") -> Said:
+    """What a block says of an image."""
+    block, index = indexed(spec, folder)
+    path = f"{name}.png"
+    question = Question(
+        root=block.root, path=path, fields={"name": name}, entry=index.entries[path],
+        picture=decode_picture(block.root.read(path), path), spacing_mm=None,
+    )  # fmt: skip
+    said: Said = module_for(spec).read(spec, question)
+    return said
+
+
+def corners(said: Said) -> list[tuple[float, ...]]:
+    """Boxes of findings."""
+    boxes = [finding.box for finding in said.findings if finding.box]
+    return [(box.x_min, box.y_min, box.x_max, box.y_max) for box in boxes]
+
+
+def reason(spec: Rle | Polygons | Points, folder: Path) -> str:
+    with pytest.raises(CaseError) as caught:
+        ask(spec, folder)
+    return caught.value.reason
+
+
+# Run-length codes
+
+
+def rle_spec(**more: Any) -> Rle:
+    content = {
+        "kind": "rle", "completeness": "complete", "table": {"path": "masks.csv"}, "key": "{id}",
+        "match": "{name}", "column": "runs", "starts": "from_1", "order": "columns",
+        "no_mask": ["", "-1"], "labels": {"m": "lung mass"},
+    }  # fmt: skip
+    return Rle.model_validate({**content, **more})
+
+
+def write_runs(folder: Path, *rows: str, header: str = "id,runs") -> None:
+    (folder / "masks.csv").write_text("\n".join([header, *rows]) + "\n")
+
+
+def test_columns_of_a_mask_run_down(folder: Path) -> None:
+    # Two pixels in the third row of the first column, then the same in the fourth column.
+    write_runs(folder, f"x,3 2 {3 * HEIGHT + 3} 2")
+    assert corners(ask(rle_spec(), folder)) == [(0, 2, 4, 4)]
+
+
+def test_rows_of_a_mask_run_to_the_right(folder: Path) -> None:
+    write_runs(folder, f"x,3 2 {3 * WIDTH + 3} 2")
+    assert corners(ask(rle_spec(order="rows"), folder)) == [(2, 0, 4, 4)]
+
+
+def test_several_rows_of_an_image_are_one_region(folder: Path) -> None:
+    write_runs(folder, "x,1 1", "y,5 1", "x,4 1")
+    (finding,) = ask(rle_spec(), folder).findings
+    assert (finding.area_px, finding.parts, finding.is_instance) == (2, 2, False)
+
+
+def test_rows_may_be_objects_and_a_row_written_twice_is_one(folder: Path) -> None:
+    write_runs(folder, "x,1 2", "x,2 2", "x,1 2")
+    said = ask(rle_spec(objects="rows"), folder)
+    assert corners(said) == [(0, 0, 1, 2), (0, 1, 1, 3)]
+    assert all(finding.is_instance for finding in said.findings)
+
+
+def test_no_mask_is_absence_where_labels_are_complete(folder: Path) -> None:
+    write_runs(folder, "x,-1")
+    assert ask(rle_spec(), folder).absent == ("lung mass",)
+    assert ask(rle_spec(completeness="partial"), folder).absent == ()
+
+
+def test_a_label_without_a_row_is_unknown(folder: Path) -> None:
+    write_runs(folder, "x,m,1 1", header="id,c,runs")
+    assert ask(rle_spec(label_column="c", labels=LABELS), folder).absent == ()
+
+
+def test_a_mask_beside_no_mask_is_a_contradiction(folder: Path) -> None:
+    write_runs(folder, "x,-1", "x,1 1")
+    assert reason(rle_spec(), folder) == "labels_contradict"
+
+
+def test_masks_for_another_size_are_refused(folder: Path) -> None:
+    write_runs(folder, "x,1 1")
+    assert reason(rle_spec(frame=[HEIGHT, WIDTH]), folder) == "size_unexpected"
+
+
+def test_runs_beyond_the_picture_are_refused(folder: Path) -> None:
+    write_runs(folder, f"x,{WIDTH * HEIGHT} 2")
+    assert reason(rle_spec(), folder) == "box_outside"
+
+
+def test_an_unknown_code_of_a_row_stops_the_source(folder: Path) -> None:
+    write_runs(folder, "x,k,1 1", header="id,c,runs")
+    with pytest.raises(SourceError, match="'k' is not known"):
+        indexed(rle_spec(label_column="c", labels=LABELS), folder)
+
+
+def test_masks_without_an_image_are_orphans(folder: Path) -> None:
+    write_runs(folder, "x,1 1", "z,1 1", "z,3 1")
+    assert indexed(rle_spec(), folder)[1].orphans == (("masks.csv:z", "2 masks"),)
+
+
+# Outlines
+
+
+def polygons_spec(**more: Any) -> Polygons:
+    content = {
+        "kind": "polygons", "completeness": "complete", "files": "{name}.json",
+        "written": {"format": "labelme"}, "labels": LABELS, "ignore": ["other"],
+        "origin": "corner", "outside": "reject", "objects": "outlines",
+    }  # fmt: skip
+    return Polygons.model_validate({**content, **more})
+
+
+def shape(x_min: float, y_min: float, x_max: float, y_max: float, **more: Any) -> dict[str, Any]:
+    outline = [[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]]
+    return {"label": "m", "points": outline, "shape_type": "polygon", "group_id": None, **more}
+
+
+def write_labelme(folder: Path, *shapes: dict[str, Any], size: Any = (WIDTH, HEIGHT)) -> None:
+    content = {"shapes": list(shapes), "imageWidth": size[0], "imageHeight": size[1]}
+    (folder / "x.json").write_text(json.dumps(content))
+
+
+def test_an_outline_along_pixel_borders_has_its_own_box(folder: Path) -> None:
+    write_labelme(folder, shape(3, 5, 20, 9))
+    said = ask(polygons_spec(), folder)
+    assert corners(said) == [(3, 5, 20, 9)]
+    assert said.findings[0].area_px == 17 * 4
+    assert said.absent == ("lung nodule",)
+
+
+def test_points_may_be_centres_of_pixels(folder: Path) -> None:
+    write_labelme(folder, shape(3, 5, 20, 9))
+    assert corners(ask(polygons_spec(origin="center"), folder)) == [(3, 5, 20, 9)]
+    write_labelme(folder, shape(2.6, 4.6, 20.4, 9.4))
+    assert corners(ask(polygons_spec(origin="center"), folder)) == [(3, 5, 21, 10)]
+
+
+def test_shapes_of_a_group_are_one_object(folder: Path) -> None:
+    shapes = [shape(0, 0, 4, 4, group_id=1), shape(8, 0, 12, 4, group_id=1), shape(20, 0, 24, 4)]
+    write_labelme(folder, *shapes)
+    grouped = polygons_spec(written={"format": "labelme", "grouped": True})
+    assert corners(ask(grouped, folder)) == [(0, 0, 12, 4), (20, 0, 24, 4)]
+    assert len(ask(polygons_spec(), folder).findings) == 3
+
+
+def test_what_repeats_a_shape_is_passed_over(folder: Path) -> None:
+    write_labelme(folder, shape(0, 0, 4, 4), shape(0, 0, 4, 4, shape_type="rectangle"))
+    once = polygons_spec(written={"format": "labelme", "passed_over": ["rectangle"]})
+    assert len(ask(once, folder).findings) == 1
+    assert reason(polygons_spec(), folder) == "value_invalid"
+
+
+def test_the_same_outline_twice_is_one_object(folder: Path) -> None:
+    write_labelme(folder, shape(0, 0, 4, 4), shape(0, 0, 4, 4))
+    assert len(ask(polygons_spec(), folder).findings) == 1
+
+
+def test_an_outline_out_of_the_picture_is_refused_or_cut(folder: Path) -> None:
+    write_labelme(folder, shape(-5, -5, 4, 4))
+    assert reason(polygons_spec(), folder) == "box_outside"
+    said = ask(polygons_spec(outside="clip"), folder)
+    assert corners(said) == [(0, 0, 4, 4)]
+    assert said.transforms == ({"step": "clip_outlines", "objects": 1},)
+
+
+def test_an_outline_that_covers_no_pixel_is_refused(folder: Path) -> None:
+    write_labelme(folder, shape(3.6, 3.6, 4.4, 4.4))
+    assert reason(polygons_spec(), folder) == "box_empty"
+    write_labelme(folder, shape(WIDTH + 3, 0, WIDTH + 9, 5))
+    assert reason(polygons_spec(outside="clip"), folder) == "box_empty"
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        ({"label": "k"}, "label_unknown"),
+        ({"label": None}, "value_invalid"),
+        ({"shape_type": "circle"}, "value_invalid"),
+        ({"points": [[1, 2], [3, 4]]}, "box_empty"),
+        ({"points": [[1, 2, 3]] * 3}, "value_invalid"),
+        ({"points": [["1", 2]] * 3}, "value_invalid"),
+        ({"points": [[True, 2]] * 3}, "value_invalid"),
+        ({"points": [[1e9, 2]] * 3}, "value_invalid"),
+        ({"points": None}, "value_invalid"),
+    ],
+)
+def test_what_is_no_shape_is_refused(more: dict[str, Any], wanted: str, folder: Path) -> None:
+    write_labelme(folder, shape(0, 0, 4, 4, **more))
+    assert reason(polygons_spec(), folder) == wanted
+
+
+def test_outlines_for_a_picture_of_another_size_are_refused(folder: Path) -> None:
+    write_labelme(folder, shape(0, 0, 4, 4), size=(HEIGHT, WIDTH))
+    assert reason(polygons_spec(), folder) == "size_unexpected"
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", '{"shapes": 1}', '{"shapes": [1]}', "[NaN]"])
+def test_what_is_not_labelme_is_refused(text: str, folder: Path) -> None:
+    (folder / "x.json").write_text(text)
+    assert reason(polygons_spec(), folder) in ("file_unreadable", "value_invalid", "file_empty")
+
+
+def test_a_contour_file_holds_x_then_y(folder: Path) -> None:
+    (folder / "x_m.txt").write_text("3 5\n20 5\n20 9\n\n3 9\n")
+    spec = polygons_spec(files="{name}_{c}.txt", written={"format": "contours", "field": "c"})
+    said = ask(spec, folder)
+    assert corners(said) == [(3, 5, 20, 9)]
+    assert said.absent == ()  # of the other label there is no file
+
+
+def test_a_contour_may_be_a_json_list(folder: Path) -> None:
+    (folder / "x.json").write_text("[[3, 5], [20, 5], [20, 9], [3, 9]]")
+    spec = polygons_spec(written={"format": "contours"}, labels={"m": "lung mass"}, ignore=[])
+    assert corners(ask(spec, folder)) == [(3, 5, 20, 9)]
+
+
+def test_yolo_outlines_are_parts_of_width_and_height(folder: Path) -> None:
+    (folder / "x.txt").write_text("m 0.25 0.1 0.5 0.1 0.5 0.2 0.25 0.2\n")
+    spec = polygons_spec(files="{name}.txt", written={"format": "yolo"})
+    assert corners(ask(spec, folder)) == [(10, 3, 20, 6)]
+
+
+def test_an_empty_yolo_file_says_that_there_is_nothing(folder: Path) -> None:
+    (folder / "x.txt").write_text("")
+    spec = polygons_spec(files="{name}.txt", written={"format": "yolo"})
+    assert ask(spec, folder).absent == ("lung mass", "lung nodule")
+
+
+LISTS = {
+    "format": "lists", "match": "{name}.png", "image": "file", "names": "syms",
+    "outlines": "polygons",
+}  # fmt: skip
+
+
+def test_lists_run_parallel(folder: Path) -> None:
+    outlines = [[[3, 5], [20, 5], [20, 9], [3, 9]], [[0, 0], [2, 0], [2, 2], [0, 2]]]
+    content = [{"file": "x.png", "syms": ["n", "other"], "polygons": outlines}]
+    (folder / "x.json").write_text(json.dumps(content))
+    said = ask(polygons_spec(files="x.json", written=LISTS), folder)
+    assert [finding.label for finding in said.findings] == ["lung nodule"]
+    assert corners(said) == [(3, 5, 20, 9)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"file": "x.png", "syms": ["m"], "polygons": []}],
+        [{"file": "x.png", "syms": ["k"], "polygons": [[[0, 0], [2, 0], [2, 2]]]}],
+        [{"file": "x.png", "syms": [], "polygons": []}] * 2,
+        [{"file": 3, "syms": [], "polygons": []}],
+        {"file": "x.png"},
+        [1],
+    ],
+)
+def test_lists_that_do_not_hold_stop_the_source(content: Any, folder: Path) -> None:
+    (folder / "x.json").write_text(json.dumps(content))
+    with pytest.raises(SourceError, match="lists"):
+        indexed(polygons_spec(files="x.json", written=LISTS), folder)
+
+
+@pytest.mark.parametrize("regions", [list, dict])
+def test_via_holds_x_and_y_apart(regions: type, folder: Path) -> None:
+    region = {
+        "shape_attributes": {"name": "polygon", "all_points_x": [3, 20, 20, 3],
+                             "all_points_y": [5, 5, 9, 9]},
+        "region_attributes": {"class": "m"},
+    }  # fmt: skip
+    held: Any = [region] if regions is list else {"0": region}
+    (folder / "v.json").write_text(json.dumps({"x.png1": {"filename": "x.png", "regions": held}}))
+    written = {"format": "via", "match": "{name}.png", "attribute": "class"}
+    assert corners(ask(polygons_spec(files="v.json", written=written), folder)) == [(3, 5, 20, 9)]
+
+
+def readers_spec(at_least: int) -> Polygons:
+    return polygons_spec(
+        files="{name}_{c}_{reader}.txt", written={"format": "contours", "field": "c"},
+        objects="region", consensus={"field": "reader", "at_least": at_least},
+    )  # fmt: skip
+
+
+def test_readers_agree_on_what_enough_of_them_have_drawn(folder: Path) -> None:
+    (folder / "x_m_a.txt").write_text("0 0\n10 0\n10 10\n0 10\n")
+    (folder / "x_m_b.txt").write_text("4 2\n20 2\n20 12\n4 12\n")
+    said = ask(readers_spec(2), folder)
+    assert corners(said) == [(4, 2, 10, 10)]
+    assert said.transforms == ({"step": "consensus", "readers": 2, "at_least": 2},)
+    assert corners(ask(readers_spec(1), folder)) == [(0, 0, 20, 12)]
+
+
+def test_too_few_readers_are_refused(folder: Path) -> None:
+    (folder / "x_m_a.txt").write_text("0 0\n10 0\n10 10\n0 10\n")
+    assert reason(readers_spec(2), folder) == "annotation_missing"
+
+
+def test_what_readers_do_not_agree_on_is_neither_there_nor_absent(folder: Path) -> None:
+    (folder / "x_m_a.txt").write_text("0 0\n5 0\n5 5\n0 5\n")
+    (folder / "x_m_b.txt").write_text("20 20\n25 20\n25 25\n20 25\n")
+    said = ask(readers_spec(2), folder)
+    assert (said.findings, said.absent) == ((), ())
+
+
+def test_a_consensus_on_objects_is_no_manifest() -> None:
+    with pytest.raises(ValidationError, match="which outlines belong together"):
+        polygons_spec(consensus={"field": "reader", "at_least": 2})
+
+
+# Points
+
+
+def points_spec(**more: Any) -> Points:
+    content = {
+        "kind": "points", "completeness": "complete", "table": {"path": "points.csv"},
+        "key": "{id}", "match": "{name}", "x": "x", "y": "y", "first_pixel": 0,
+        "labels": {"m": "lung mass"},
+    }  # fmt: skip
+    return Points.model_validate({**content, **more})
+
+
+def write_points(folder: Path, *rows: str, header: str = "id,x,y") -> None:
+    (folder / "points.csv").write_text("\n".join([header, *rows]) + "\n")
+
+
+def test_a_point_has_a_position_and_no_box(folder: Path) -> None:
+    write_points(folder, f"x,{WIDTH - 2},1")
+    (finding,) = ask(points_spec(), folder).findings
+    assert (finding.position, finding.box, finding.is_instance) == ("upper right", None, True)
+    assert finding.area_px is finding.longest_diameter_px is None
+
+
+def test_x_is_across_and_y_is_down(folder: Path) -> None:
+    write_points(folder, f"x,1,{HEIGHT - 2}")
+    assert ask(points_spec(), folder).findings[0].position == "lower left"
+
+
+@pytest.mark.parametrize(("first", "row"), [(0, "0,0"), (1, "1,1")])
+def test_a_stated_size_makes_a_box_around_the_centre_of_its_pixel(
+    first: int, row: str, folder: Path
+) -> None:
+    write_points(folder, f"x,{row}", f"y,{first + 9},{first + 9}")
+    spec = points_spec(first_pixel=first, diameter_px=3)
+    assert corners(ask(spec, folder)) == [(0, 0, 2, 2)]
+    assert corners(ask(spec, folder, "y")) == [(8, 8, 11, 11)]
+
+
+@pytest.mark.parametrize("row", ["-1,3", f"{WIDTH},3", f"3,{HEIGHT}", "3,1e6"])
+def test_a_point_outside_the_picture_is_refused(row: str, folder: Path) -> None:
+    write_points(folder, f"x,{row}")
+    assert reason(points_spec(), folder) == "box_outside"
+
+
+@pytest.mark.parametrize("row", ["a,3", "nan,3", "1_0,3", "3,"])
+def test_what_is_no_coordinate_is_refused(row: str, folder: Path) -> None:
+    write_points(folder, f"x,{row}")
+    assert reason(points_spec(), folder) == "value_invalid"
+
+
+def test_places_that_are_not_given_are_not_there(folder: Path) -> None:
+    write_points(folder, "x,0,0")
+    assert ask(points_spec(not_there=["0"]), folder).absent == ("lung mass",)
+
+
+def test_an_empty_table_of_an_image_says_that_there_is_nothing(folder: Path) -> None:
+    (folder / "x.csv").write_text("")
+    spec = points_spec(table=None, key=None, match=None, files="{name}.csv", header=["x", "y"])
+    assert ask(spec, folder).absent == ("lung mass",)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("1,2,k\n", "label_unknown"), ("1,2\n", "value_invalid")]
+)
+def test_a_table_of_an_image_that_does_not_hold_is_refused(
+    text: str, wanted: str, folder: Path
+) -> None:
+    (folder / "x.csv").write_text(text)
+    spec = points_spec(
+        table=None, key=None, match=None, files="{name}.csv", header=["x", "y", "c"],
+        label_column="c",
+    )  # fmt: skip
+    assert reason(spec, folder) == wanted
+
+
+def test_the_same_point_twice_is_one(folder: Path) -> None:
+    write_points(folder, "x,3,4", "x,3,4")
+    said = ask(points_spec(), folder)
+    assert len(said.findings) == 1
+    assert said.transforms == ({"step": "drop_repeated_points", "points": 1},)
