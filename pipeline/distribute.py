@@ -7,6 +7,7 @@ folder that another driver has taken over.
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,33 +15,64 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
+from types import TracebackType
 
 from converters.errors import SettingsError
 from pipeline.build import Job, Made, make_partition
 
 _POLL_SECONDS = 0.2
+_FEW_WORKERS = 16  # forking more would be felt where there is nothing to do
 _FEW_CASES = 16  # a worker takes longer to start than these take to make
 _cases_done: "Synchronized[int] | None" = None
 
 
-def make_all(
-    jobs: Sequence[Job], *, workers: int, on_cases: Callable[[int], None]
-) -> Iterator[Made]:
-    """Make every partition; yield each as it is done, in any order.
+class Workers:
+    """Processes that make partitions; use as a context manager around a whole build.
+
+    On Linux a few of them are forked on entering, while this process is still small and has a
+    single thread: they are ready when the plan is. Elsewhere, and where there are many, they
+    are started when they are needed, each with an interpreter of its own (about a second).
 
     Args:
-        jobs: What to make.
-        workers: Processes; with one, or with few cases, everything runs in this process.
-        on_cases: Called now and then with the number of cases done so far.
-
-    Raises:
-        SettingsError: A worker was killed from outside.
+        count: How many; with one, everything is made in this process.
     """
-    cases = sum(len(job.partition.cases) for job in jobs)
-    if workers == 1 or len(jobs) <= 1 or cases <= _FEW_CASES:
-        yield from _make_here(jobs, on_cases)
-    else:
-        yield from _make_in_workers(jobs, min(workers, len(jobs)), on_cases)
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool: _Pool | None = None
+
+    def __enter__(self) -> "Workers":
+        is_single = threading.active_count() == 1
+        if sys.platform == "linux" and is_single and 1 < self._count <= _FEW_WORKERS:
+            self._pool = _Pool(self._count, "fork")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool:
+            self._pool.shutdown()
+
+    def make_all(self, jobs: Sequence[Job], *, on_cases: Callable[[int], None]) -> Iterator[Made]:
+        """Make every partition; yield each as it is done, in any order.
+
+        Args:
+            jobs: What to make.
+            on_cases: Called now and then with the number of cases done so far.
+
+        Raises:
+            SettingsError: A worker was killed from outside.
+        """
+        cases = sum(len(job.partition.cases) for job in jobs)
+        if self._count == 1 or len(jobs) <= 1 or (not self._pool and cases <= _FEW_CASES):
+            yield from _make_here(jobs, on_cases)
+            return
+        if not self._pool:
+            self._pool = _Pool(min(self._count, len(jobs)), "spawn")
+        yield from self._pool.make_all(jobs, on_cases)
 
 
 def _make_here(jobs: Sequence[Job], on_cases: Callable[[int], None]) -> Iterator[Made]:
@@ -55,38 +87,44 @@ def _make_here(jobs: Sequence[Job], on_cases: Callable[[int], None]) -> Iterator
         yield make_partition(job, on_case)
 
 
-def _make_in_workers(
-    jobs: Sequence[Job], workers: int, on_cases: Callable[[int], None]
-) -> Iterator[Made]:
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
-    stop = context.Event()
-    pool = ProcessPoolExecutor(
-        workers,
-        context,
-        initializer=_start_worker,
-        initargs=(counter, stop, os.getpid()),
-    )
-    running: list[str] = []
-    try:
-        paths = {pool.submit(_make_in_worker, job): job.partition.path for job in jobs}
-        waiting: set[Future[Made]] = set(paths)
-        while waiting:
-            finished, waiting = wait(waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED)
-            running = [paths[f] for f in waiting if f.running()] or running
-            on_cases(counter.value)
-            for future in finished:
-                yield future.result()
-    except BrokenProcessPool as error:
-        raise SettingsError(
-            "workers",
-            f"a worker process died while it made one of: {', '.join(sorted(running)[:4])}",
-            "if memory was short, run the same command again with fewer --workers; if it dies in "
-            "the same place, a file there breaks a library: please report it. What is done is kept",
-        ) from error
-    finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+class _Pool:
+    """A pool of processes, and what they share with this one."""
+
+    def __init__(self, count: int, how: str) -> None:
+        context = multiprocessing.get_context(how)
+        self._counter: Synchronized[int] = context.Value("q", 0)
+        self._stop = context.Event()
+        self._pool = ProcessPoolExecutor(
+            count,
+            context,
+            initializer=_start_worker,
+            initargs=(self._counter, self._stop, os.getpid()),
+        )
+        self._pool.submit(os.getpid)  # starts them
+
+    def shutdown(self) -> None:
+        self._stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def make_all(self, jobs: Sequence[Job], on_cases: Callable[[int], None]) -> Iterator[Made]:
+        running: list[str] = []
+        try:
+            paths = {self._pool.submit(_make_in_worker, job): job.partition.path for job in jobs}
+            waiting: set[Future[Made]] = set(paths)
+            while waiting:
+                finished, waiting = wait(waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED)
+                running = [paths[f] for f in waiting if f.running()] or running
+                on_cases(self._counter.value)
+                for future in finished:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise SettingsError(
+                "workers",
+                f"a worker process died while it made one of: {', '.join(sorted(running)[:4])}",
+                "if memory was short, run the same command again with fewer --workers; if it dies "
+                "in the same place, a file there breaks a library: please report it. What is done "
+                "is kept",
+            ) from error
 
 
 def _start_worker(counter: "Synchronized[int]", stop: Event, driver: int) -> None:

@@ -17,7 +17,7 @@ from converters.roots import find_root
 from converters.select import converter_for
 from pipeline.build import Job, Made, already_made
 from pipeline.digests import FileDigests, default_workers
-from pipeline.distribute import make_all
+from pipeline.distribute import Workers
 from pipeline.lease import Lease
 from pipeline.out_folder import close_build, is_whole, known_sources, open_build
 from pipeline.plan import Plan, make_plan, own_files_digest
@@ -103,7 +103,8 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
         KeyboardInterrupt: Ctrl-C, after saying how to go on.
     """
     screen = console()
-    with _interruptible(screen, settings) as done:
+    count = 1 if settings.is_dry_run else settings.workers or default_workers()
+    with Workers(count) as workers, _interruptible(screen, settings) as done:
         listed = [_list_source(settings, name, environ, screen) for name in settings.sources]
         if settings.is_dry_run:
             for one in listed:
@@ -113,7 +114,7 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
             say_nothing_written(screen, settings.out)
             return 0
         with _out_folder(settings.out), Lease(settings.out) as lease:
-            _build(settings, listed, lease, screen, done)
+            _build(settings, listed, lease, workers, screen, done)
     return 0
 
 
@@ -121,6 +122,7 @@ def _build(
     settings: BuildSettings,
     listed: Sequence[_Listed],
     lease: Lease,
+    workers: Workers,
     screen: Console,
     done: _Progress,
 ) -> None:
@@ -134,7 +136,7 @@ def _build(
     for name in sorted(broken.keys() - set(settings.sources)):
         screen.print(f"{name}: {broken[name]}; left out of the receipt until it is built again")
     open_build(settings.out, settings.sources)
-    results = _make(settings, planned, screen, done)
+    results = _make(planned, workers, screen, done)
     lease.require_held()
     aside = close_build(
         settings.out,
@@ -267,7 +269,7 @@ def _is_done(
 
 
 def _make(
-    settings: BuildSettings, planned: Sequence[_Planned], screen: Console, done: _Progress
+    planned: Sequence[_Planned], workers: Workers, screen: Console, done: _Progress
 ) -> list[SourceResult]:
     todo: list[Job] = []
     for job in (job for one in planned for job in one.jobs):
@@ -280,9 +282,8 @@ def _make(
     if done.made:
         screen.print(f"going on: {len(done.made):,} of {done.total:,} partitions are done")
     total = sum(len(job.partition.cases) for job in todo)
-    workers = settings.workers or default_workers()
     with progress(screen, "building", total, "cases") as on_cases:
-        for one in make_all(todo, workers=workers, on_cases=on_cases):
+        for one in workers.make_all(todo, on_cases=on_cases):
             done.made[one.path] = one
         on_cases(total)
     return [
