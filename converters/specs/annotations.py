@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
+from converters.specs.dicom_objects import DicomSeg, Rtstruct
 from converters.specs.shapes import Points, Polygons, Rle, WorldBoxes
 from converters.specs.volume_files import OnImageGrid
 
@@ -317,4 +318,6 @@ PictureAnnotation = Annotated[
     | Points,
     Field(discriminator="kind"),
 ]
-VolumeAnnotation = Annotated[LabelMap | StructureFiles | WorldBoxes, Field(discriminator="kind")]
+VolumeAnnotation = Annotated[
+    LabelMap | StructureFiles | WorldBoxes | DicomSeg | Rtstruct, Field(discriminator="kind")
+]
