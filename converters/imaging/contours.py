@@ -29,8 +29,8 @@ class Filled:
     Attributes:
         mask: Voxels, cut to about their bounds, along the canonical axes.
         corner: Canonical index of the mask's first voxel.
-        is_all_seen: False where a contour encloses no voxel centre, lies outside the image, or
-            a slice between two others has none.
+        is_all_seen: False where a contour reaches out of the image, the contours of a slice
+            enclose no voxel centre, or a slice between two others has no contour.
         off_mm: Largest distance of a contour's point from the centre of its slice.
     """
 
@@ -163,15 +163,19 @@ def _require_dense(levels: list[int], name: str) -> bool:
 def _combine(
     contours: list[Contour], axis: int, grid: Grid, name: str
 ) -> tuple[_Area | None, bool]:
-    """What the contours of one slice enclose, and whether each encloses a voxel centre."""
+    """What the contours of one slice enclose, and whether the image shows it.
+
+    Drawing tools leave specks that enclose no voxel centre: they count for nothing beside others.
+    """
     filled = [_fill(contour, axis, grid) for contour in contours]
     areas = [area for area in filled if area is not None]
     for at, one in enumerate(areas):
         for other in areas[:at]:
             _require_clear(one, other, name)
-    is_seen = len(areas) == len(filled)
     if not areas:
-        return None, is_seen
+        return None, False
+    edge = np.array(grid.shape) - 0.5
+    is_seen = all(((c >= -0.5) & (c <= edge)).all() for c in contours)
     low = np.min([area.low for area in areas], axis=0)
     high = np.max([np.add(area.low, area.mask.shape) for area in areas], axis=0)
     mask = np.zeros(high - low, dtype=bool)

@@ -185,6 +185,16 @@ def test_a_contour_that_holds_no_voxel_centre_is_not_all_seen() -> None:
     assert not filled.is_all_seen
 
 
+def test_a_speck_beside_another_contour_counts_for_nothing() -> None:
+    drawn = [points(square(1.5, 4.5), 2), points(square(6.2, 6.8), 2)]
+    assert fill_contours(drawn, GRID, "heart").is_all_seen
+
+
+def test_a_contour_that_reaches_out_of_the_image_is_not_all_seen() -> None:
+    drawn = [points(square(-3.5, 4.5), 2)]
+    assert not fill_contours(drawn, GRID, "heart").is_all_seen
+
+
 def test_a_tumor_drawn_on_every_slice_is_all_seen() -> None:
     drawn = [points(square(1.5, 4.5), level) for level in (3, 1, 2)]
     assert fill_contours(drawn, GRID, "heart").is_all_seen
