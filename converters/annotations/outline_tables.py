@@ -7,7 +7,7 @@ from converters.annotations.outline_files import MAX_SHAPES, Drawing, Shape, obj
 from converters.errors import CaseError, SourceError
 from converters.imaging.outlines import outline_points
 from converters.json_files import read_json
-from converters.pattern import fill, match_paths
+from converters.pattern import field_names, fill, match_paths
 from converters.records import Entry, Fault, Json
 from converters.specs.shapes import ListsFile, Polygons, ViaFile
 
@@ -15,55 +15,61 @@ from converters.specs.shapes import ListsFile, Polygons, ViaFile
 def index_shared(spec: Polygons, form: ListsFile | ViaFile, block: Block) -> Index:
     """Join the objects of the JSON files with images by name and `match`.
 
+    Placeholders that the patterns of files and images share must agree as well: names may
+    begin anew in each part of a source.
+
     Raises:
         SourceError: No file matches; it is not of its kind; a name is not in the label map; two
             objects are of one image.
     """
-    found = dict(_all_objects(spec, form, block))
+    own = block.images[0].fields if block.images else {}
+    shared = [name for name in field_names(spec.files) if name in own]
+    found = dict(_all_objects(spec, form, block, shared))
     entries: dict[str, Entry] = {}
     faults: dict[str, Fault] = {}
-    used: set[str] = set()
+    used: set[tuple[str, ...]] = set()
     for image in block.images:
         try:
-            name = fill(form.match, image.fields)
+            key = (*(image.fields[field] for field in shared), fill(form.match, image.fields))
         except CaseError as error:
             faults[image.path] = Fault(reason=error.reason, message=error.message)
             continue
-        if name in found:
-            used.add(name)
-            entries[image.path] = found[name]
+        if key in found:
+            used.add(key)
+            entries[image.path] = found[key]
     return Index(
         entries=entries,
         faults=faults,
         orphans=tuple(
-            (f"{entry.table}:{name}", "an annotation without its image")
-            for name, entry in found.items()
-            if name not in used
+            (f"{entry.table}:{key[-1]}", "an annotation without its image")
+            for key, entry in found.items()
+            if key not in used
         ),
     )
 
 
 def _all_objects(
-    spec: Polygons, form: ListsFile | ViaFile, block: Block
-) -> Iterator[tuple[str, Entry]]:
-    paths = [path for path, _ in match_paths(spec.files, block.listing.paths)]
+    spec: Polygons, form: ListsFile | ViaFile, block: Block, shared: list[str]
+) -> Iterator[tuple[tuple[str, ...], Entry]]:
+    paths = match_paths(spec.files, block.listing.paths)
     if not paths:
         raise SourceError(block.source, f"no file matches {spec.files!r}", "get it as well")
-    seen: dict[str, str] = {}
-    for path in paths:
+    seen: dict[tuple[str, ...], str] = {}
+    for path, fields in paths:
         content = read_json(block.root, path)
         try:
             read = _from_lists if isinstance(form, ListsFile) else _from_via
             for name, codes, outlines in read(spec, form, content):  # type: ignore[arg-type]
-                if name in seen:
-                    raise ValueError(f"{name!r} stands twice, also in {seen[name]}")
-                seen[name] = path
+                key = (*(fields[field] for field in shared), name)
+                if key in seen:
+                    raise ValueError(f"{name!r} stands twice, also in {seen[key]}")
+                seen[key] = path
                 _require_known(spec, codes)
                 values: dict[str, Json] = {"codes": list(codes), "outlines": outlines}
                 labels = tuple(
                     sorted(f"{c} {o}"[:400] for c, o in zip(codes, outlines, strict=True))
                 )
-                yield name, Entry(table=path, values=values, labels=labels)
+                yield key, Entry(table=path, values=values, labels=labels)
         except (KeyError, TypeError, AttributeError, ValueError, CaseError) as error:
             raise SourceError(
                 block.source,

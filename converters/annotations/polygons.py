@@ -62,8 +62,11 @@ def index(spec: Polygons, block: Block) -> Index:
             for path, files in joined.files.items()
             if len(files) > 1
         }
+    used = {
+        path: tuple(f for f in files if _is_read(spec, f)) for path, files in joined.files.items()
+    }
     return Index(
-        entries={path: Entry(files=files) for path, files in joined.files.items()},
+        entries={path: Entry(files=files) for path, files in used.items() if files},
         faults=faults,
         orphans=tuple((files[0], "outlines without their image") for files in joined.orphans),
     )
@@ -78,6 +81,11 @@ def _require_known_files(spec: Polygons, block: Block) -> None:
                 f"{path}: {code!r} is not in the label map",
                 f"add it to the manifest (labels or ignore); known: {', '.join(spec.labels)}",
             )
+
+
+def _is_read(spec: Polygons, path: str) -> bool:
+    """False for a contour of a label that is passed over."""
+    return not isinstance(spec.written, ContourFiles) or _code_of(spec, path) in spec.labels
 
 
 def _code_of(spec: Polygons, path: str) -> str:

@@ -13,14 +13,15 @@ def write(spec: Points, twin: Twin) -> None:
     """Write the table or tables; where it may, an image in five has no point."""
     shared = []
     for image in twin.images:
-        rows = _rows(spec, twin, image)
         if spec.files:
+            rows = _rows(spec, twin, image)
             path, _ = path_for(spec.files, image.fields, image.number)
             table = TableFile(path="*", header=spec.header)
             twin.write(path, table_bytes(table, rows) if rows else b"")
             continue
         values = key_values(spec.key, fill(spec.match, image.fields))
-        shared += [{**values, **row} for row in rows] if values is not None else []
+        if values is not None:  # else another table serves this image
+            shared += [{**values, **row} for row in _rows(spec, twin, image)]
     if spec.table:
         twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, shared))
 
