@@ -15,7 +15,7 @@ FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "tif": "TI
 def write(twin: Twin, count: int) -> None:
     """Write the images; placeholders that a block or the split owns take its values in turn."""
     layout = twin.manifest.layout
-    owned = _owned(layout)
+    owned = owned_values(layout)
     for number in range(count):
         fields = {name: values[number % len(values)] for name, values in owned.items()}
         path, fields = path_for(layout.images, fields, number)
@@ -28,7 +28,7 @@ def write(twin: Twin, count: int) -> None:
     assert len({image.path for image in twin.images}) == count, "paths of a twin must differ"
 
 
-def _owned(layout) -> dict[str, list[str]]:
+def owned_values(layout) -> dict[str, list[str]]:
     """Placeholders whose values the manifest lists; lengths are made coprime by the caller."""
     owned = {}
     for spec in layout.annotations:

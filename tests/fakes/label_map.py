@@ -5,7 +5,8 @@ import numpy as np
 from converters.specs.annotations import LabelMap
 from tests.fakes import Twin
 from tests.fakes.paths import path_for
-from tests.fakes.volumes import SHAPE, all_terms, encoded, phantom, stored
+from tests.fakes.volume_files import write_volume
+from tests.fakes.volumes import SHAPE, all_terms, phantom
 
 
 def write(spec: LabelMap, twin: Twin) -> None:
@@ -18,7 +19,7 @@ def write(spec: LabelMap, twin: Twin) -> None:
             if block.term in codes:
                 values[block.bounds] = codes[block.term]
         path, _ = path_for(spec.files, image.fields, image.number)
-        twin.write(path, encoded(path, stored(values, image.number)))
+        write_volume(twin, path, values, image.number)
     if spec.names_file:
         path, _ = path_for(spec.names_file, {}, 0)
         lines = [f"{code} {name} {1000 + code}\n" for code, name in (spec.names or {}).items()]

@@ -12,19 +12,19 @@ def example(regex: str, number: int) -> str:
     r"""A text that matches a simple regular expression; other numbers give other texts.
 
     Understands literals, ``\d``, classes, groups of alternatives and counts. The number goes
-    into the first run of digits, or the first class, that can hold it.
+    into the first run of digits, or the first class; what that cannot hold goes into the next.
     """
     if "|" in regex and "(" not in regex:
         choices = regex.split("|")
         return example(choices[number % len(choices)], number)
-    out, at, placed = "", 0, False
+    out, at, rest, placed = "", 0, number, False
     while at < len(regex):
         part = _PART.match(regex, at).group()
         at += len(part)
         counted = _COUNT.match(regex, at)
         length = _length(counted)
         at = counted.end() if counted else at
-        text, placed = _text(part, length, number, placed=placed)
+        text, rest, placed = _text(part, length, rest, placed=placed)
         out += text
     assert re.fullmatch(regex, out), (regex, out)
     return out
@@ -38,20 +38,20 @@ def _length(counted: re.Match[str] | None) -> int:
     return {"+": 4, "*": 4, "?": 0}[counted.group()]
 
 
-def _text(part: str, length: int, number: int, *, placed: bool) -> tuple[str, bool]:
+def _text(part: str, length: int, number: int, *, placed: bool) -> tuple[str, int, bool]:
+    """The text of a part, what is left of the number, and whether digits have taken it."""
     if part in (r"\d", "[0-9]"):
-        return (str(number + 1).zfill(length)[-length:] if not placed else "0" * length), True
+        shown = number if placed else number + 1  # numbers of files start at one
+        return str(shown).zfill(length)[-length:], shown // 10**length, True
     if part.startswith("["):
         alphabet = _alphabet(part)
-        if placed:
-            return alphabet[0] * length, True
         digits = [alphabet[(number // len(alphabet) ** i) % len(alphabet)] for i in range(length)]
-        return "".join(reversed(digits)), True
+        return "".join(reversed(digits)), number // len(alphabet) ** length, True
     if part.startswith("("):
         choices = part.strip("()").removeprefix("?:").split("|")
         chosen = choices[number % len(choices)]
-        return (example(chosen, number) if length else ""), placed
-    return part.lstrip("\\") * length, placed
+        return (example(chosen, number) if length else ""), number, placed
+    return part.lstrip("\\") * length, number, placed
 
 
 def _alphabet(part: str) -> str:

@@ -5,7 +5,8 @@ import numpy as np
 from converters.specs.annotations import StructureFiles
 from tests.fakes import Twin
 from tests.fakes.paths import path_for
-from tests.fakes.volumes import SHAPE, all_terms, encoded, phantom, stored
+from tests.fakes.volume_files import write_volume
+from tests.fakes.volumes import SHAPE, all_terms, phantom
 
 
 def write(spec: StructureFiles, twin: Twin) -> None:
@@ -18,4 +19,4 @@ def write(spec: StructureFiles, twin: Twin) -> None:
             if term in blocks:
                 values[blocks[term].bounds] = inside
             path, _ = path_for(spec.files, {**image.fields, spec.field: code}, image.number)
-            twin.write(path, encoded(path, stored(values, image.number)))
+            write_volume(twin, path, values, image.number)

@@ -1,31 +1,23 @@
 """Twins of 3-D volumes: a smooth head with bright blocks, one a term, stored in many ways."""
 
-import gzip
-import io
 import json
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import product
 from posixpath import dirname
 
-import nibabel as nib
 import numpy as np
 
 from converters.imaging.planes import AXIS
 from converters.imaging.slices import Extent, choose_slices
 from converters.pattern import field_names
 from tests.fakes import Twin, TwinImage
+from tests.fakes.images import owned_values
 from tests.fakes.paths import path_for
+from tests.fakes.volume_files import SPACING, write_volume
 
 SHAPE = (40, 40, 30)  # to the right, to the front, to the head
-SPACING = (2.0, 2.0, 3.0)
 # A block fills its cell but for one voxel on each side.
 LARGE_CELL, SMALL_CELL = (20, 20, 15), (8, 8, 6)
-ORIENTATIONS = [
-    np.array(list(zip(axes, signs, strict=True)), dtype=float)
-    for axes in permutations(range(3))
-    for signs in product((1, -1), repeat=3)
-]
-AFFINE = np.array([[2.0, 0, 0, -40], [0, 2.0, 0, -30], [0, 0, 3.0, -20], [0, 0, 0, 1]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,27 +49,6 @@ def phantom(terms: list[str], number: int) -> list[Block]:
     return blocks
 
 
-def stored(values: np.ndarray, number: int) -> bytes:
-    """A NIfTI file of canonical values, stored in an orientation that the number picks."""
-    orientation = ORIENTATIONS[number * 7 % len(ORIENTATIONS)]
-    turned = nib.orientations.apply_orientation(values, orientation)
-    affine = AFFINE @ nib.orientations.inv_ornt_aff(orientation, values.shape)
-    image = nib.Nifti1Image(np.asfortranarray(turned), affine)
-    image.set_sform(affine, 2)
-    image.set_qform(affine, 0)
-    return image.to_bytes()
-
-
-def encoded(path: str, data: bytes) -> bytes:
-    """The bytes of a file of that name: gzipped or not; the same each time."""
-    if not path.endswith(".gz"):
-        return data
-    out = io.BytesIO()
-    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1, mtime=0) as packed:
-        packed.write(data)
-    return out.getvalue()
-
-
 def intensities(blocks: list[Block], number: int) -> np.ndarray:
     """Values of an image: a ramp within an ellipsoid, brighter blocks, and dark around."""
     i, j, k = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1], 0 : SHAPE[2]]
@@ -99,10 +70,12 @@ def write(twin: Twin, count: int) -> None:
         count = 1
     terms = all_terms(layout)
     count = min(count, 3) if len(terms) > 20 else count
+    taken = owned_values(layout)
     for number in range(count):
-        path, fields = path_for(layout.images, {}, number)
+        fields = {name: values[number % len(values)] for name, values in taken.items()}
+        path, fields = path_for(layout.images, fields, number)
         blocks = phantom(terms, number)
-        twin.write(path, encoded(path, stored(intensities(blocks, number), number)))
+        write_volume(twin, path, intensities(blocks, number), number)
         twin.images.append(
             TwinImage(
                 path=path,
@@ -113,6 +86,7 @@ def write(twin: Twin, count: int) -> None:
             )
         )
         _expect(twin, blocks)
+    assert len({image.path for image in twin.images}) == count, "paths of a twin must differ"
     if layout.dataset_json:
         _write_index(twin)
 
