@@ -8,7 +8,7 @@ from converters.errors import SourceError
 from converters.manifest import LoadedManifest
 from converters.records import Case, Entry, Json, Rejection, Split
 from converters.select import converter_for
-from converters.vocabulary import MANIFESTS, modality, terms, wholes_of, words
+from converters.vocabulary import MANIFESTS, modality, terms, vocabulary, wholes_of, words
 from pipeline.digests import canonical, digest_bytes, digest_json
 from pipeline.phrasing import TEMPLATES
 from pipeline.shards import SCHEMA_VERSION
@@ -177,12 +177,13 @@ def own_files_digest(source: str) -> str:
 
 
 def _words_digest(loaded: LoadedManifest) -> str:
-    """Digest of the terms and of the words for modalities that the manifest uses."""
+    """Digest of the terms, the words for modalities and the windows that the manifest uses."""
     strings = _strings(loaded.manifest.model_dump(mode="json"))
     named = strings & set(terms())
     named = named.union(*map(wholes_of, named))  # what a part of them says of the whole
     used: list[Json] = [str(terms()[name]) for name in sorted(named)]
     used += [str(modality(code)) for code in sorted(strings & words("modality"))]
+    used += [str(vocabulary()["window"][name]) for name in sorted(strings & words("window"))]
     return digest_json(used)
 
 

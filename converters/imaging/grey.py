@@ -1,7 +1,7 @@
-"""Voxel values to grey levels: a window for CT, robust percentiles for what has no unit."""
+"""Voxel values to grey levels: windows for CT, percentiles of the body for what has no unit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,18 +10,27 @@ import numpy.typing as npt
 from converters.errors import CaseError
 from converters.imaging.pictures import scale_to_grey
 from converters.records import Json
-from converters.specs.layouts import Percentiles, Window
+from converters.specs.grey import Grey, NamedWindow, NamedWindows, Percentiles, Scale, Window
+from converters.vocabulary import vocabulary
 
 _COUNTED = np.iinfo(np.uint16).max + 1  # integers of so many levels are counted, not sorted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GreyRange:
-    """The values shown as black and as white, and where they come from."""
+    """The values shown as black and as white, and where they come from.
+
+    Attributes:
+        low: Shown black, and all below it.
+        high: Shown white, and all above it.
+        step: For provenance.
+        name: Of one of several windows; "" where there is one picture a slice.
+    """
 
     low: float
     high: float
     step: Mapping[str, Json]
+    name: str = ""
 
     def apply(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
         """Grey levels of an array of any shape."""
@@ -96,24 +105,65 @@ def _counted_percentiles(
     return float(least + found[0]), float(least + found[1])
 
 
-def grey_range(spec: Window | Percentiles, values: npt.NDArray[Any], name: str) -> GreyRange:
-    """What a manifest's `grey` block means for a volume.
+def grey_ranges(
+    spec: Grey, points: npt.NDArray[Any], inside: npt.NDArray[np.bool_], name: str
+) -> tuple[GreyRange, ...]:
+    """What a manifest's `grey` block means for a volume: a range for each picture of a slice.
+
+    Args:
+        spec: The block.
+        points: Values of the volume, or a fair sample of them.
+        inside: Which of them lie inside the body.
+        name: For messages.
 
     Raises:
         CaseError: ``image_blank``, where all values are the same.
     """
-    if values.min() == values.max():
-        raise CaseError("image_blank", f"{name} has a single value, {values.flat[0]}")
+    if points.min() == points.max():
+        raise CaseError("image_blank", f"{name} has a single value, {points.flat[0]}")
+    if isinstance(spec, NamedWindows):
+        return tuple(_named(window, window) for window in spec.windows)
+    if isinstance(spec, NamedWindow):
+        return (_named(spec.window, ""),)
     if isinstance(spec, Window):
-        half = spec.width_hu / 2
-        return GreyRange(
-            low=spec.center_hu - half,
-            high=spec.center_hu + half,
-            step={"step": "window", "center_hu": spec.center_hu, "width_hu": spec.width_hu},
-        )
-    low, high = robust_range(values, low=spec.low, high=spec.high)
+        return (_window(spec.center_hu, spec.width_hu),)
+    if isinstance(spec, Scale):
+        step: dict[str, Json] = {"step": "map_grey", "low": spec.low, "high": spec.high}
+        return (GreyRange(low=spec.low, high=spec.high, step={**step, "unit": spec.unit}),)
+    return (_percentiles(spec, points, inside),)
+
+
+def window_hu(name: str) -> tuple[float, float]:
+    """Centre and width of a window of the vocabulary, in Hounsfield units."""
+    entry = vocabulary()["window"][name]
+    assert isinstance(entry, dict)
+    return float(entry["center_hu"]), float(entry["width_hu"])
+
+
+def _named(window: str, name: str) -> GreyRange:
+    found = _window(*window_hu(window))
+    return replace(found, step={**found.step, "name": window}, name=name)
+
+
+def _window(center_hu: float, width_hu: float) -> GreyRange:
+    return GreyRange(
+        low=center_hu - width_hu / 2,
+        high=center_hu + width_hu / 2,
+        step={"step": "window", "center_hu": center_hu, "width_hu": width_hu},
+    )
+
+
+def _percentiles(
+    spec: Percentiles, points: npt.NDArray[Any], inside: npt.NDArray[np.bool_]
+) -> GreyRange:
+    """Percentiles of the values inside the body, over the whole volume and never a slice."""
+    counted = points[inside]
+    low, high = (float(value) for value in np.percentile(counted, (spec.low, spec.high)))
+    if low >= high:
+        low, high = float(points.min()), float(points.max())
     step: dict[str, Json] = {"step": "map_grey", "low": low, "high": high}
-    return GreyRange(low=low, high=high, step={**step, "percentiles": [spec.low, spec.high]})
+    step |= {"percentiles": [spec.low, spec.high], "of": "body", "points": int(counted.size)}
+    return GreyRange(low=low, high=high, step=step)
 
 
 def fill_nonfinite(values: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[Any], int]:

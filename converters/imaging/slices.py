@@ -1,6 +1,6 @@
 """Which slices of a volume become pictures: for what they show, and always the same ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from converters.imaging.planes import Plane
 
 _GOOD_SHARE = 0.9  # so much of its largest area shows a label as well as the largest does
 _FAIR_SHARE = 0.5  # so much of it shows a label at all
+SAME_BITS = 4  # of 64: perceptual hashes that differ by no more are of pictures that look the same
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,28 @@ class Extent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """A slice that becomes a picture.
+
+    Attributes:
+        plane: The plane.
+        index: Canonical index along it.
+        reason: "largest area", "spread over the extent" or "no finding".
+        labels: The labels that asked for it, sorted.
+    """
+
+    plane: Plane
+    index: int
+    reason: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> tuple[Plane, int]:
+        """Plane and index."""
+        return (self.plane, self.index)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Wish:
     """The slices that one label asks for, best first; those that show it well, and fairly."""
 
@@ -40,29 +63,40 @@ class _Wish:
     fair: frozenset[int]
 
 
+Looks = Callable[[Plane, int], int | None]
+
+
 def choose_slices(
-    extents: Sequence[Extent], *, per_finding: int, per_volume: int, min_area_px: float
-) -> list[tuple[Plane, int]]:
+    extents: Sequence[Extent],
+    *,
+    per_finding: int,
+    per_volume: int,
+    min_area_px: float,
+    looks: Looks | None = None,
+) -> list[Choice]:
     """Choose slices so that every label is shown, its largest area first.
 
     Each label asks, in each plane, for the slice with its largest area, then for others spread
     over its extent. In rounds, the wished slice is taken that shows most labels that no chosen
     slice shows yet; then the one that serves most wishes of the round; then the one whose
-    plane comes first, and whose index is lower.
+    plane comes first, and whose index is lower. A slice that shows no such label and looks like
+    one of its plane that is taken is passed over, and its place in the budget is another's.
 
     Args:
         extents: One a label and plane, planes in the manifest's order.
         per_finding: How often a label is to be shown in each plane.
         per_volume: At most so many slices in all.
         min_area_px: A label of a smaller area does not count as shown.
+        looks: The perceptual hash of a slice, or None where it cannot be drawn.
 
     Returns:
-        Plane and canonical index of each slice, by plane and index.
+        By plane and index.
     """
     planes = list(dict.fromkeys(extent.plane for extent in extents))
     wishes = [wish for extent in extents if (wish := _wish(extent, per_finding, min_area_px))]
     shown = [0] * len(wishes)
-    chosen: set[tuple[Plane, int]] = set()
+    chosen: dict[tuple[Plane, int], Choice] = {}
+    passed: set[tuple[Plane, int]] = set()
     seen: set[str] = set()
     for turn in range(per_finding):
         while len(chosen) < per_volume:
@@ -71,15 +105,59 @@ def choose_slices(
                 for wish, count in zip(wishes, shown, strict=True)
                 if count <= turn < len(wish.indices)
             ]
-            candidates = {(wish.plane, wish.indices[turn]) for wish in pending} - chosen
+            wished = {(wish.plane, wish.indices[turn]) for wish in pending}
+            candidates = wished - chosen.keys() - passed
             if not candidates:
                 break
             best = min(candidates, key=_preference(wishes, pending, seen, planes))
-            chosen.add(best)
-            seen |= _labels_on(best, wishes)
+            new = _labels_on(best, wishes) - seen
+            if not new and looks and _looks_like_one(best, chosen, looks):
+                passed.add(best)
+                continue
+            chosen[best] = _choice(best, pending, turn)
+            seen |= new
             for number, wish in enumerate(wishes):
                 shown[number] += wish.plane == best[0] and best[1] in wish.good
-    return sorted(chosen, key=lambda one: (planes.index(one[0]), one[1]))
+    return sorted(chosen.values(), key=lambda one: (planes.index(one.plane), one.index))
+
+
+def _choice(one: tuple[Plane, int], pending: Sequence[_Wish], turn: int) -> Choice:
+    plane, index = one
+    asking = {w.label for w in pending if w.plane == plane and w.indices[turn] == index}
+    reason = "spread over the extent" if turn else "largest area"
+    return Choice(plane=plane, index=index, reason=reason, labels=tuple(sorted(asking)))
+
+
+def _looks_like_one(
+    one: tuple[Plane, int], others: Collection[tuple[Plane, int]], looks: Looks
+) -> bool:
+    own = looks(*one)
+    if own is None:
+        return False
+    seen = (looks(*other) for other in others if other[0] == one[0])
+    return any(other is not None and (own ^ other).bit_count() <= SAME_BITS for other in seen)
+
+
+def choose_normal(
+    free: Mapping[Plane, Sequence[int]], *, count: int, looks: Looks | None = None
+) -> list[Choice]:
+    """Choose slices without a finding, spread over those that there are.
+
+    Args:
+        free: By plane, in the manifest's order: slices that surely show no label, ascending.
+        count: At most so many in all planes together.
+        looks: The perceptual hash of a slice, or None where it cannot be drawn.
+    """
+    chosen: list[Choice] = []
+    for number, (plane, indices) in enumerate(free.items()):
+        share = count // len(free) + (number < count % len(free))
+        own: list[tuple[Plane, int]] = []
+        for place in range(min(share, len(indices))):
+            one = (plane, indices[int((place + 0.5) / min(share, len(indices)) * len(indices))])
+            if not (looks and _looks_like_one(one, own, looks)):
+                own.append(one)
+        chosen += [Choice(plane=plane, index=i, reason="no finding") for _, i in own]
+    return chosen
 
 
 def _labels_on(one: tuple[Plane, int], wishes: Sequence[_Wish]) -> set[str]:

@@ -5,15 +5,15 @@ Every layout of volumes comes here with its own :class:`~converters.imaging.volu
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-
-import numpy as np
+from itertools import product
 
 from converters.annotations.contract import module_of
 from converters.annotations.structures import Marked, VolumeQuestion, empty_structure
 from converters.errors import CaseError
 from converters.files import Root
-from converters.imaging.grey import GreyRange, fill_nonfinite, grey_range
-from converters.imaging.pictures import encode_png, perceptual_hash
+from converters.imaging.body import Body, body_of
+from converters.imaging.grey import GreyRange, fill_nonfinite, grey_ranges
+from converters.imaging.pictures import encode_png
 from converters.imaging.planes import (
     AXIS,
     OBLIQUE_DEGREES,
@@ -23,10 +23,12 @@ from converters.imaging.planes import (
     raster_of,
     to_canonical,
 )
-from converters.imaging.slices import Extent, choose_slices
-from converters.imaging.volumes import Values, Volume
+from converters.imaging.plausible import require_hounsfield, require_spacing
+from converters.imaging.slices import SAME_BITS, Choice
+from converters.imaging.volumes import Volume
+from converters.layouts.choosing import Drawer, choose
 from converters.layouts.listing import annotation_path
-from converters.layouts.slicing import Said3D, describe_slice, draw_slice
+from converters.layouts.slicing import Said3D, describe_slice
 from converters.manifest import Manifest
 from converters.records import Case, Entry, Json, Outcome, Rejection, Sample
 from converters.specs.annotations import VolumeAnnotation
@@ -38,19 +40,27 @@ class _Known:
     """A volume in the canonical frame, with all that is said of it.
 
     Attributes:
+        drawer: The volume, and the pictures that were made of it.
+        body: Where the patient is in it.
+        greys: A range of grey for each picture of a slice.
         said: Every structure that a block speaks of.
         before: What was done to the volume before it was cut.
         after: What was done to its annotations.
         sequence: MR sequence or contrast, or "".
     """
 
-    values: Values
-    grid: Grid
-    grey: GreyRange
+    drawer: Drawer
+    body: Body
+    greys: tuple[GreyRange, ...]
     said: tuple[Said3D, ...]
     before: tuple[Mapping[str, Json], ...]
     after: tuple[Mapping[str, Json], ...]
     sequence: str = ""
+
+    @property
+    def grid(self) -> Grid:
+        """Its grid."""
+        return self.drawer.grid
 
 
 def convert_volume(
@@ -75,35 +85,38 @@ def convert_volume(
     Raises:
         CaseError: The volume or its annotation cannot be used.
     """
-    known = replace(_know(layout, root, case, volume), sequence=sequence)
-    chosen = choose_slices(
-        _extents(layout, known),
-        per_finding=layout.slices.per_finding,
-        per_volume=layout.slices.per_volume,
-        min_area_px=layout.min_area_px,
-    )
+    known = replace(_know(manifest, layout, root, case, volume), sequence=sequence)
+    chosen = choose(layout, known.said, known.body, known.drawer, known.greys[0])
     if not chosen:
         raise CaseError(
             "annotation_empty",
             f"no structure on {case.image} covers {layout.min_area_px} pixels of a slice",
         )
-    for plane, index in chosen:
+    for choice, grey in product(chosen, known.greys):
         try:
-            yield _sample(manifest, layout, case, known, plane, index)
+            yield _sample(manifest, layout, case, known, choice, grey)
         except CaseError as error:
             yield Rejection(
                 source=case.source,
                 case_key=case.key,
                 reason=error.reason,
                 message=error.message,
-                sample_id=_sample_id(case, plane, index),
+                sample_id=_sample_id(case, choice, grey),
             )
 
 
-def _know(layout: VolumeLayout, root: Root, case: Case, stored: Volume) -> _Known:
+def _know(
+    manifest: Manifest, layout: VolumeLayout, root: Root, case: Case, stored: Volume
+) -> _Known:
     volume = to_canonical(stored, case.image)
+    sizes = layout.voxel_mm
+    bounds = (sizes.low, sizes.high) if sizes else None
+    require_spacing(volume.grid, manifest.modality, bounds, case.image)
     values, filled = fill_nonfinite(volume.values, case.image)
-    grey = grey_range(layout.grey, values, case.image)
+    body = body_of(values)
+    greys = grey_ranges(layout.grey, body.values, body.inside, case.image)
+    if layout.hu == "check":
+        require_hounsfield(body.values, case.image)
     said: list[Said3D] = []
     steps: list[Mapping[str, Json]] = []
     for spec, entry in zip(layout.annotations, case.entries, strict=True):
@@ -120,9 +133,9 @@ def _know(layout: VolumeLayout, root: Root, case: Case, stored: Volume) -> _Know
     if filled:
         before += ({"step": "fill_nonfinite", "voxels": filled},)
     return _Known(
-        values=values,
-        grid=volume.grid,
-        grey=grey,
+        drawer=Drawer(values=values, grid=volume.grid),
+        body=body,
+        greys=greys,
         said=tuple(said),
         before=before,
         after=tuple(steps),
@@ -158,45 +171,29 @@ def _reorientation(grid: Grid) -> dict[str, Json]:
     return step
 
 
-def _extents(layout: VolumeLayout, known: _Known) -> list[Extent]:
-    extents = []
-    for plane in layout.slices.planes:
-        raster = raster_of(known.grid, plane)
-        pixels = np.float64(np.prod(raster.native_mm) / np.prod(raster.spacing_mm))
-        extents += [
-            Extent(
-                label=one.structure.term,
-                plane=plane,
-                start=one.structure.corner[AXIS[plane]],
-                areas=one.structure.counts(plane) * pixels,
-            )
-            for one in known.said
-        ]
-    return extents
-
-
 def _sample(
     manifest: Manifest,
     layout: VolumeLayout,
     case: Case,
     known: _Known,
-    plane: Plane,
-    index: int,
+    choice: Choice,
+    grey: GreyRange,
 ) -> Sample:
+    plane, index = choice.where
     raster = raster_of(known.grid, plane)
-    image = draw_slice(known.values, known.grey, plane, index, raster)
+    image, looks = known.drawer.draw(grey, plane, index)
     findings, absent = describe_slice(
         known.said, plane, index, grid=known.grid, raster=raster, min_area_px=layout.min_area_px
     )
-    if not findings:
+    if choice.labels and not findings:
         raise CaseError("annotation_empty", f"{plane} slice {index}: all regions are too small")
     entries = [entry for entry in case.entries if entry]
     return Sample(
-        sample_id=_sample_id(case, plane, index),
+        sample_id=_sample_id(case, choice, grey),
         case_key=case.key,
         image=encode_png(image),
         image_format="png",
-        phash=perceptual_hash(image),
+        phash=looks,
         width=image.width,
         height=image.height,
         findings=findings,
@@ -212,28 +209,34 @@ def _sample(
         annotation_files=tuple(file for entry in entries for file in entry.files),
         transforms=(
             *known.before,
-            _cut(layout, plane, index),
+            _cut(layout, choice),
             *_resampling(raster, known.grid, plane),
-            known.grey.step,
+            grey.step,
             {"step": "encode", "format": "png"},
             *known.after,
         ),
     )
 
 
-def _sample_id(case: Case, plane: Plane, index: int) -> str:
-    return f"{case.source}/{case.key}#{plane}-{index:03d}"
+def _sample_id(case: Case, choice: Choice, grey: GreyRange) -> str:
+    window = f"-{grey.name.replace(' ', '-')}" if grey.name else ""
+    return f"{case.source}/{case.key}#{choice.plane}-{choice.index:03d}{window}"
 
 
-def _cut(layout: VolumeLayout, plane: Plane, index: int) -> dict[str, Json]:
-    """The slice, and what it was chosen by."""
+def _cut(layout: VolumeLayout, choice: Choice) -> dict[str, Json]:
+    """The slice, and why it was chosen."""
+    wanted = layout.slices
     return {
         "step": "slice",
-        "plane": plane,
-        "index": index,
-        "planes": list(layout.slices.planes),
-        "per_finding": layout.slices.per_finding,
-        "per_volume": layout.slices.per_volume,
+        "plane": choice.plane,
+        "index": choice.index,
+        "reason": choice.reason,
+        "for": list(choice.labels),
+        "planes": list(wanted.planes),
+        "per_finding": wanted.per_finding,
+        "per_volume": wanted.per_volume,
+        "normal_slices": wanted.normal_slices,
+        "same_bits": SAME_BITS,
         "min_area_px": layout.min_area_px,
     }
 

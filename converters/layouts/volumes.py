@@ -12,7 +12,7 @@ from converters.manifest import Manifest
 from converters.records import Case, Outcome
 from converters.specs.layouts import Volumes
 
-VERSION = 1
+VERSION = 2
 _VOXELS = ("raw", "zraw", "raw.gz", "RAW")
 
 

@@ -1,11 +1,12 @@
 """Layouts: where the images of a source are, and how they are told apart."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
 from converters.specs.base import PathPattern, Spacing, SplitRule, Strict, Text
+from converters.specs.grey import Grey
 
 
 class LayoutSpec(Strict):
@@ -32,42 +33,52 @@ class Images(LayoutSpec):
     spacing: Spacing | None = None
 
 
-class Window(Strict):
-    """Hounsfield units to grey through one window (DICOM 0028,1050 and 0028,1051)."""
-
-    map: Literal["window"]
-    center_hu: float
-    width_hu: Annotated[float, Field(gt=0)]
-
-
-class Percentiles(Strict):
-    """Grey from `low` to `high` percentile of the volume's values above its minimum."""
-
-    map: Literal["percentiles"]
-    low: Annotated[float, Field(ge=0, lt=50)] = 0.5
-    high: Annotated[float, Field(gt=50, le=100)] = 99.5
-
-
 class Slices(Strict):
     """Which slices become pictures.
 
     `per_finding` slices for every label (the largest area first, the others spread over its
-    extent), at most `per_volume` in all.
+    extent), at most `per_volume` in all. A slice that looks like one that is taken already, and
+    shows nothing else, is not taken. `normal_slices` without any finding are added, in all
+    planes together, where every block is complete: a slice may be called free of what is not
+    marked on it only then.
     """
 
     planes: Annotated[list[Literal["axial", "coronal", "sagittal"]], Field(min_length=1)]
     per_finding: Annotated[int, Field(ge=1)] = 1
     per_volume: Annotated[int, Field(ge=1)] = 8
+    normal_slices: Annotated[int, Field(ge=0)] = 0
+
+
+class VoxelSizes(Strict):
+    """The smallest and the largest spacing that the volumes of a source have along any axis."""
+
+    low: Annotated[float, Field(gt=0)]
+    high: Annotated[float, Field(gt=0)]
 
 
 class VolumeLayout(LayoutSpec):
-    """What every layout of 3-D volumes states: what is marked, and how slices are made."""
+    """What every layout of 3-D volumes states: what is marked, and how slices are made.
+
+    `hu: check` holds every CT against what Hounsfield units look like. A spacing outside
+    `voxel_mm` is refused; without it, one that no clinical scanner of the modality makes.
+    """
 
     annotations: Annotated[list[VolumeAnnotation], Field(min_length=1)]
-    grey: Annotated[Window | Percentiles, Field(discriminator="map")]
+    grey: Grey
+    hu: Literal["check", "unchecked"] = "unchecked"
+    voxel_mm: VoxelSizes | None = None
     slices: Slices
     sequence: str = ""
     min_area_px: Annotated[int, Field(ge=1)] = 8
+
+    @model_validator(mode="after")
+    def _normal_is_certain(self) -> Self:
+        open_blocks = [one.kind for one in self.annotations if one.completeness != "complete"]
+        if self.slices.normal_slices and open_blocks:
+            raise ValueError(
+                f"normal_slices need complete labels, and {', '.join(open_blocks)} is not complete"
+            )
+        return self
 
 
 class Volumes(VolumeLayout):

@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pydantic import TypeAdapter, ValidationError
 
 from converters.errors import CaseError
-from converters.imaging.grey import apply_window, fill_nonfinite, grey_range, robust_range
-from converters.specs.layouts import Percentiles, Window
+from converters.imaging.grey import (
+    GreyRange,
+    apply_window,
+    fill_nonfinite,
+    grey_ranges,
+    robust_range,
+)
+from converters.specs.grey import Grey, NamedWindow, NamedWindows, Percentiles, Scale, Window
+from converters.vocabulary import words
 
 HU = st.floats(-3000, 4000, width=32)
 VALUES = hnp.arrays(np.float32, st.integers(2, 60), elements=HU)
@@ -68,13 +76,91 @@ def test_background_does_not_count() -> None:
     assert robust_range(values, low=0.5, high=99.5)[0] > 499
 
 
+def ranges(spec: Grey, values: npt.NDArray[np.generic]) -> tuple[GreyRange, ...]:
+    """The ranges of a block, every voxel taken for the body."""
+    return grey_ranges(spec, values, np.ones(values.shape, bool), "x")
+
+
 @pytest.mark.parametrize(
     "spec",
     [Window(map="window", center_hu=40.0, width_hu=400.0), Percentiles(map="percentiles")],
 )
 def test_a_constant_volume_is_blank(spec: Window | Percentiles) -> None:
     with pytest.raises(CaseError, match="image_blank"):
-        grey_range(spec, np.full((3, 3, 3), 7), "x")
+        ranges(spec, np.full((3, 3, 3), 7))
+
+
+VALUES_HU = np.arange(-1000, 1000).reshape(10, 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "center", "width"),
+    [
+        ("brain", 40, 80),
+        ("subdural", 75, 215),
+        ("bone", 400, 1800),
+        ("lung", -600, 1500),
+        ("mediastinum", 50, 350),
+        ("liver", 30, 150),
+        ("soft tissue", 50, 400),
+    ],
+)
+def test_named_windows_are_the_published_ones(name: str, center: float, width: float) -> None:
+    (found,) = ranges(NamedWindow(window=name), VALUES_HU)
+    assert (found.low, found.high) == (center - width / 2, center + width / 2)
+    assert found.step == {"step": "window", "center_hu": center, "width_hu": width, "name": name}
+
+
+def test_every_window_of_the_vocabulary_is_tested() -> None:
+    assert len(words("window")) == 7
+
+
+def test_several_windows_are_told_apart_by_name() -> None:
+    found = ranges(NamedWindows(windows=["lung", "soft tissue"]), VALUES_HU)
+    assert [one.name for one in found] == ["lung", "soft tissue"]
+
+
+def test_a_scale_is_on_record_with_its_unit() -> None:
+    (found,) = ranges(Scale(map="scale", low=0.0, high=10.0, unit="SUV"), VALUES_HU)
+    assert found.step == {"step": "map_grey", "low": 0.0, "high": 10.0, "unit": "SUV"}
+
+
+def test_percentiles_are_those_of_the_body() -> None:
+    inside = VALUES_HU >= 0
+    (found,) = grey_ranges(Percentiles(map="percentiles"), VALUES_HU, inside, "x")
+    assert (found.low, found.high) == tuple(np.percentile(np.arange(1000), (0.5, 99.5)))
+
+
+BLOCK = TypeAdapter(Grey)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ({"window": "lung"}, NamedWindow),
+        ({"windows": ["lung", "bone"]}, NamedWindows),
+        ({"map": "window", "center_hu": 40.0, "width_hu": 400.0}, Window),
+        ({"map": "percentiles"}, Percentiles),
+        ({"map": "scale", "low": 0.0, "high": 1.0, "unit": "probability"}, Scale),
+    ],
+)
+def test_each_way_to_write_a_block_is_read(written: object, kind: type) -> None:
+    assert isinstance(BLOCK.validate_python(written), kind)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"window": "lungs"}, "'lungs' is not in .window. of vocabulary.toml: bone, brain"),
+        ({"windows": ["lung"]}, "at least 2 items"),
+        ({"map": "gamma"}, "does not match any of the expected tags"),
+        ({"map": "window", "window": "lung"}, "center_hu"),
+        ("lung", "Unable to extract tag"),
+    ],
+)
+def test_a_block_that_is_not_known_is_refused(written: object, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        BLOCK.validate_python(written)
 
 
 def test_values_that_are_not_finite_are_shown_black() -> None:
