@@ -42,6 +42,10 @@ class Structure:
         corner: Canonical index of the mask's first voxel.
         is_all_seen: False where a part of it may lie between the voxels of the image, or
             outside what its annotation reaches.
+        is_drawn: False where the mask is a ball or a box put around a stated place: it says
+            where something is, and there is nothing to measure on it.
+        is_instance: Whether it is one object; several structures may then share a term.
+        attributes: What the source states of it, as (name, value).
     """
 
     term: str
@@ -49,6 +53,9 @@ class Structure:
     mask: Mask3D
     corner: Corner
     is_all_seen: bool = True
+    is_drawn: bool = True
+    is_instance: bool = False
+    attributes: tuple[tuple[str, str], ...] = ()
 
     @property
     def voxels(self) -> int:
@@ -88,7 +95,8 @@ class Marked:
     """What a block says of a volume.
 
     Attributes:
-        structures: One a term that the block speaks of for this volume, empty ones as well.
+        structures: One a term that the block speaks of for this volume, empty ones as well;
+            or one an object.
         transforms: What was done to the annotation (a threshold, a rounding).
         uncertain: Terms that may be there without a voxel; they are never said to be absent.
     """

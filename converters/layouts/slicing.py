@@ -104,15 +104,30 @@ def _finding(
         code=structure.code,
         size=raster.size,
         spacing_mm=None,
-        is_instance=False,
+        is_instance=structure.is_instance,
         volume_ml=structure.voxels * grid.voxel_ml if structure.is_whole(grid.shape) else None,
     )
+    finding = replace(finding, attributes=structure.attributes)
+    if not structure.is_drawn:
+        return _placed_only(finding)
     parts = count_parts(bounds.mask)
     spread = longest_diameter(bounds.mask, raster.native_mm) if parts == 1 else None
     return replace(
         finding,
-        parts=parts,
+        parts=None if structure.is_instance else parts,
         area_mm2=float(np.count_nonzero(native) * np.prod(raster.native_mm)),
         longest_diameter_px=finding.longest_diameter_px if parts == 1 else None,
         longest_diameter_mm=spread,
+    )
+
+
+def _placed_only(finding: Finding) -> Finding:
+    """What a ball or a box around a stated place says: where, and nothing of its measures."""
+    return replace(
+        finding,
+        area_px=None,
+        area_mm2=None,
+        longest_diameter_px=None,
+        longest_diameter_mm=None,
+        volume_ml=None,
     )
