@@ -7,8 +7,13 @@ from posixpath import dirname
 
 import numpy as np
 
-from converters.imaging.planes import AXIS
-from converters.imaging.slices import Extent, choose_slices
+from converters.annotations.structures import Structure
+from converters.imaging.body import body_of
+from converters.imaging.grey import grey_ranges
+from converters.imaging.planes import AXIS, to_canonical
+from converters.imaging.volumes import Volume
+from converters.layouts.choosing import Drawer, choose
+from converters.layouts.slicing import Said3D
 from converters.pattern import field_names
 from tests.fakes import Twin, TwinImage
 from tests.fakes.images import owned_values
@@ -60,7 +65,18 @@ def intensities(blocks: list[Block], number: int) -> np.ndarray:
     values[reach > 1] = 0
     for place, block in enumerate(blocks):
         values[block.bounds] = 260 + 5 * (place % 20)
-    return values
+    return values + texture(values.shape, number)
+
+
+def texture(shape: tuple[int, ...], number: int) -> np.ndarray:
+    """Coarse patches that differ in every slice of every plane: no two slices look the same."""
+    random = np.random.default_rng(number)
+    total = np.zeros(shape, np.int16)
+    for axis in range(3):
+        patches = random.integers(0, 60, [n if a == axis else 6 for a, n in enumerate(shape)])
+        places = [np.arange(n) if a == axis else np.arange(n) * 6 // n for a, n in enumerate(shape)]
+        total += patches[np.ix_(*places)].astype(np.int16)
+    return total
 
 
 def write(twin: Twin, count: int) -> None:
@@ -75,7 +91,10 @@ def write(twin: Twin, count: int) -> None:
         fields = {name: values[number % len(values)] for name, values in taken.items()}
         path, fields = path_for(layout.images, fields, number)
         blocks = phantom(terms, number)
-        write_volume(twin, path, intensities(blocks, number), number)
+        values = intensities(blocks, number)
+        if layout.hu == "check":  # air outside, soft tissue inside
+            values = np.where(values < 250, values // 8 - 1000, values - 300).astype(np.int16)
+        write_volume(twin, path, values, number)
         twin.images.append(
             TwinImage(
                 path=path,
@@ -85,7 +104,7 @@ def write(twin: Twin, count: int) -> None:
                 height=SHAPE[1],
             )
         )
-        _expect(twin, blocks)
+        _expect(twin, blocks, values)
     assert len({image.path for image in twin.images}) == count, "paths of a twin must differ"
     if layout.dataset_json:
         _write_index(twin)
@@ -96,30 +115,24 @@ def all_terms(layout) -> list[str]:
     return list(dict.fromkeys(t for spec in layout.annotations for t in spec.labels.values()))
 
 
-def _expect(twin: Twin, blocks: list[Block]) -> None:
+def _expect(twin: Twin, blocks: list[Block], values: np.ndarray) -> None:
     """A block shows whole in each slice that meets it; no rim of it is too small to be seen."""
     layout = twin.manifest.layout
-    extents = []
-    for plane in layout.slices.planes:
+    canonical = to_canonical(Volume(values=values, affine=np.diag([*SPACING, 1.0])), "twin")
+    said = []
+    for block in blocks:
+        corner = tuple(where.start for where in block.bounds)
+        mask = np.ones(block.lengths, bool)
+        one = Structure(term=block.term, code="", mask=mask, corner=corner)
+        said.append(Said3D(structure=one, is_known=True))
+    body = body_of(values)
+    greys = grey_ranges(layout.grey, body.values, body.inside, "twin")
+    drawer = Drawer(values=canonical.values, grid=canonical.grid)
+    for choice in choose(layout, said, body, drawer, greys[0]):
         for block in blocks:
-            axis = AXIS[plane]
-            sides = [n * s for n, s in zip(block.lengths, SPACING, strict=True)]
-            area = np.prod([side for at, side in enumerate(sides) if at != axis]) / 4.0
-            areas = np.full(block.lengths[axis], area)
-            extents.append(
-                Extent(label=block.term, plane=plane, start=block.bounds[axis].start, areas=areas)
-            )
-    chosen = choose_slices(
-        extents,
-        per_finding=layout.slices.per_finding,
-        per_volume=layout.slices.per_volume,
-        min_area_px=layout.min_area_px,
-    )
-    for plane, index in chosen:
-        for block in blocks:
-            where = block.bounds[AXIS[plane]]
-            if where.start <= index < where.stop:
-                twin.expect(block.term)
+            where = block.bounds[AXIS[choice.plane]]
+            if where.start <= choice.index < where.stop:
+                twin.expect(block.term, len(greys))
 
 
 def _write_index(twin: Twin) -> None:
