@@ -11,7 +11,9 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRBigEndian
 
 from converters.errors import CaseError
+from converters.imaging.dicom_claims import claims_of
 from converters.imaging.dicom_file import BROKEN, broken, quiet
+from converters.imaging.dicom_stream import require_frames
 from converters.imaging.dicom_tags import integer_of, items_of, name_of, numbers_of, text_of
 from converters.imaging.volumes import MAX_SPACING_MM, MIN_SPACING_MM, Affine
 
@@ -19,6 +21,7 @@ Pixels: TypeAlias = npt.NDArray[Any]  # shape (rows, columns)
 
 KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 MAX_FRAMES = 1 << 20
+_DECODERS = ("pydicom", "pylibjpeg", "gdcm")
 _UNIT = 1e-3  # how far the length of a direction may be from 1
 _LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 
@@ -152,12 +155,25 @@ class FramePixels:
         if self._syntax == ExplicitVRBigEndian:  # retired, and swaps bytes within words
             raise CaseError("file_unsupported", f"{seg.name}: {self._syntax.name}")
         self._data = seg.dataset.get("PixelData") or b""
+        if self._syntax.is_encapsulated:
+            self._require_frames()
         needed = (seg.rows * seg.columns * len(seg.frames) * self._bits + 7) // 8
         if not self._syntax.is_encapsulated and len(self._data) < needed:
             raise CaseError(
                 "file_unreadable",
                 f"{seg.name} is cut: {len(self._data):,} bytes of pixels of {needed:,}",
             )
+
+    def _require_frames(self) -> None:
+        """Hold compressed frames against the header before a decoder sees them."""
+        if self._bits == 1:
+            raise CaseError("file_unsupported", f"{self._seg.name}: packed bits are compressed")
+        try:
+            with quiet():
+                require_frames(self._data, claims_of(self._seg.dataset))
+                get_decoder(self._syntax)
+        except BROKEN as error:
+            raise broken(self._seg.name, error) from error
 
     def read(self, frame: Frame) -> Pixels:
         """Stored values of one frame.
@@ -180,17 +196,19 @@ class FramePixels:
 
     def _decode(self, frame: Frame) -> Pixels:
         name = f"{self._seg.name}, frame {frame.number + 1}"
-        try:
-            decoder = get_decoder(self._syntax)
-        except NotImplementedError as error:
-            raise CaseError(
-                "file_unsupported", f"{name}: {self._syntax.name} is not decoded"
-            ) from error
-        try:
-            with quiet():
-                pixels, _ = decoder.as_array(self._seg.dataset, index=frame.number, raw=True)
-        except BROKEN as error:
-            raise broken(name, error) from error
-        if pixels.shape != (self._seg.rows, self._seg.columns):
-            raise CaseError("file_unreadable", f"{name} decodes to {pixels.shape}")
-        return pixels
+        decoder = get_decoder(self._syntax)
+        plugins = [name for name in _DECODERS if name in decoder.available_plugins]
+        failure: BaseException = NotImplementedError(f"{self._syntax.name} has no decoder here")
+        for plugin in plugins:
+            try:
+                with quiet():
+                    pixels, _ = decoder.as_array(
+                        self._seg.dataset, index=frame.number, raw=True, decoding_plugin=plugin
+                    )
+            except BROKEN as error:
+                failure = error  # what one decoder does not know, the next one may
+                continue
+            if pixels.shape != (self._seg.rows, self._seg.columns):
+                raise CaseError("file_unreadable", f"{name} decodes to {pixels.shape}")
+            return pixels
+        raise broken(name, failure) from failure
