@@ -75,7 +75,8 @@ def quiet() -> Iterator[None]:
 
 def broken(name: str, error: BaseException) -> CaseError:
     """The rejection for a file that pydicom cannot read."""
-    text = f"{type(error).__name__}: {error}".replace("\n", " ")[:160]
+    # Only the first line: pydicom adds tracebacks, with paths of this machine.
+    text = f"{type(error).__name__}: {error}".partition("\n")[0][:160]
     return CaseError("file_unreadable", f"{name} is cut, broken or no DICOM file: {text}")
 
 

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from converters.errors import CaseError
-from converters.records import Json
+from converters.files import Root
+from converters.records import Json, Side
 
 MAX_PIXELS = 200_000_000
 _ADDRESS = re.compile(r"\s*<[^<>]* at 0x[0-9a-fA-F]+>")
@@ -36,16 +38,24 @@ class Picture:
     """A decoded picture file.
 
     Attributes:
-        data: The file's bytes.
-        format: Pillow's name of the file format.
-        image: Decoded pixels, in the file's own mode.
+        data: The file's bytes; none for DICOM.
+        format: Pillow's name of the file format, or DICOM.
+        image: Decoded pixels, in the file's own mode; of DICOM as they are shown.
         is_turned: The file asks viewers to turn or mirror it (EXIF orientation other than 1).
+        transforms: What was done to the pixels so far.
+        view: View position that the file states, or "".
+        side: Side of the patient that the file states.
+        spacing_mm: Row and column spacing in the patient that the file states.
     """
 
     data: bytes
     format: str
     image: Image.Image
     is_turned: bool
+    transforms: tuple[Mapping[str, Json], ...] = ()
+    view: str = ""
+    side: Side | None = None
+    spacing_mm: tuple[float, float] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,6 +78,33 @@ class Rendered:
     format: Literal["png", "jpeg"]
     transforms: tuple[Mapping[str, Json], ...]
     phash: str
+
+
+def is_dicom_name(relative: str) -> bool:
+    """Whether a file name is that of a DICOM file: its suffix, or none, or the end of a UID."""
+    suffix = Path(relative).suffix.lower()
+    return suffix in (".dcm", ".dicom", "") or suffix[1:].isdigit()
+
+
+def read_picture(
+    root: Root, relative: str, window_hu: tuple[float, float] | None = None
+) -> Picture:
+    """Read a picture or DICOM file; which one its name tells.
+
+    Args:
+        root: Of the source.
+        relative: Path of the file.
+        window_hu: Center and width of a window for DICOM files, in place of their own.
+
+    Raises:
+        CaseError: It cannot be read as one picture.
+        SourceError: The disk did not give the file; running again may help.
+    """
+    if is_dicom_name(relative):
+        from converters.imaging.dicom_picture import dicom_picture
+
+        return dicom_picture(root, relative, window_hu)
+    return decode_picture(root.read(relative), relative)
 
 
 def decode_picture(data: bytes, name: str) -> Picture:
@@ -148,7 +185,7 @@ def render_picture(picture: Picture, name: str) -> Rendered:
     return Rendered(
         data=encode_png(image),
         format="png",
-        transforms=(*transforms, {"step": "encode", "format": "png"}),
+        transforms=(*picture.transforms, *transforms, {"step": "encode", "format": "png"}),
         phash=perceptual_hash(image),
     )
 
