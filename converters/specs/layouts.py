@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
 from converters.specs.base import PathPattern, Spacing, SplitRule, Strict, Text
-from converters.specs.grey import Grey
+from converters.specs.grey import Grey, WindowName
 
 
 class LayoutSpec(Strict):
@@ -18,19 +18,27 @@ class LayoutSpec(Strict):
             table), for example "{patient}". Where no person is named, what is surely one
             person at most: the path, as "{path}".
         split: The official split, or how one is made.
+        known_bad: Images that are known to be wrong, or to have a wrong annotation, each pattern
+            with what is wrong; they are rejected.
     """
 
     images: PathPattern
     subject: Text
     split: SplitRule
+    known_bad: dict[PathPattern, Text] = {}
 
 
 class Images(LayoutSpec):
-    """2-D pictures: PNG, JPEG, BMP or TIFF files."""
+    """2-D pictures: PNG, JPEG, BMP, TIFF or DICOM files of one image.
+
+    `window` is a CT window by its name in `[window]` of vocabulary.toml, for DICOM files; without
+    it they are shown as they ask for themselves.
+    """
 
     kind: Literal["images"]
     annotations: Annotated[list[PictureAnnotation], Field(min_length=1)]
     spacing: Spacing | None = None
+    window: WindowName | None = None
 
 
 class Slices(Strict):

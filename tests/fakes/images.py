@@ -6,7 +6,9 @@ from importlib import import_module
 import numpy as np
 from PIL import Image
 
+from converters.imaging.pictures import is_dicom_name
 from tests.fakes import Twin, TwinImage
+from tests.fakes.dicom_files import dicom_bytes
 from tests.fakes.paths import path_for
 
 FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF"}
@@ -52,16 +54,29 @@ def size_for(layout, number: int) -> tuple[int, int]:
 
 
 def picture(path: str, width: int, height: int, number: int) -> bytes:
-    """An encoded picture in the format of the path's suffix."""
+    """An encoded picture in the format of the path's suffix; a DICOM file is a radiograph."""
     y, x = np.mgrid[0:height, 0:width]
     grey = (40 + 2 * x + y + 7 * number) % 160
     disc = (x - width * (0.3 + 0.03 * (number % 10))) ** 2 + (y - height / 2) ** 2 < (
         height / 5
     ) ** 2
     grey = np.where(disc, 220 - number % 30, grey).astype(np.uint8)
+    if is_dicom_name(path):
+        return radiograph(grey, number)
     image = Image.fromarray(np.stack([grey, grey // 2 + 20, grey // 3 + 40], axis=-1))
     if number % 4 == 3 and path.lower().endswith(".png"):
         image = image.convert("RGBA")  # as some sources save a few of their images
     out = io.BytesIO()
     image.save(out, format=FORMATS[path.rsplit(".", 1)[-1].lower()])
     return out.getvalue()
+
+
+def radiograph(grey: np.ndarray, number: int) -> bytes:
+    """A DICOM file that shows those grey levels, written in one of three ways."""
+    if number % 3 == 0:
+        return dicom_bytes(grey)
+    deep = grey.astype(np.uint16) * 16
+    window = {"WindowCenter": 2048, "WindowWidth": 4096, "BitsStored": 12, "HighBit": 11}
+    if number % 3 == 1:
+        return dicom_bytes(deep, **window)
+    return dicom_bytes(4095 - deep, PhotometricInterpretation="MONOCHROME1", **window)
