@@ -201,8 +201,13 @@ def named(of: Term) -> Named:
         term=of.term,
         the=of.with_article,
         plural=of.plural,
-        is_plural=of.plural == of.term and of.term.endswith("s"),
+        is_plural=of.plural == of.term and of.term.endswith("s") and not _is_singular(of.term),
     )
+
+
+def _is_singular(name: str) -> bool:
+    """Whether a name ends as a singular does: fibrosis, thrombus, mass."""
+    return name.endswith(("is", "us", "ss"))
 
 
 def is_unclear(finding: Finding) -> bool:

@@ -5,6 +5,7 @@ from converters.records import Finding, Sample
 from converters.vocabulary import term
 from pipeline.cli import FORMATS
 from pipeline.pairs import Pair
+from pipeline.view import named
 from pipeline.write_text import TextSettings, pairs_of
 
 SETTINGS = TextSettings(formats=FORMATS, languages=("en",))
@@ -48,3 +49,8 @@ def test_one_point_has_its_place() -> None:
 def test_a_point_gives_no_box() -> None:
     for text in texts("center", "upper left", countable=(NAME,)):
         assert "<box>" not in text
+
+
+def test_a_disease_that_ends_in_s_is_no_plural() -> None:
+    assert not named(term("pulmonary fibrosis")).is_plural
+    assert named(term("diffuse lung nodules")).is_plural
