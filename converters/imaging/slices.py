@@ -152,12 +152,19 @@ def choose_normal(
     for number, (plane, indices) in enumerate(free.items()):
         share = count // len(free) + (number < count % len(free))
         own: list[tuple[Plane, int]] = []
-        for place in range(min(share, len(indices))):
-            one = (plane, indices[int((place + 0.5) / min(share, len(indices)) * len(indices))])
-            if not (looks and _looks_like_one(one, own, looks)):
-                own.append(one)
-        chosen += [Choice(plane=plane, index=i, reason="no finding") for _, i in own]
+        # Twice as many are looked at where some look the same.
+        for index in dict.fromkeys([*_spread(indices, share), *_spread(indices, 2 * share)]):
+            is_wanted = len(own) < share
+            if is_wanted and not (looks and _looks_like_one((plane, index), own, looks)):
+                own.append((plane, index))
+        chosen += [Choice(plane=plane, index=i, reason="no finding") for _, i in sorted(own)]
     return chosen
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    """So many of them, in the middles of equal parts."""
+    parts = min(count, len(indices))
+    return [indices[int((place + 0.5) / parts * len(indices))] for place in range(parts)]
 
 
 def _labels_on(one: tuple[Plane, int], wishes: Sequence[_Wish]) -> set[str]:
@@ -185,9 +192,7 @@ def _wish(extent: Extent, per_finding: int, min_area_px: float) -> _Wish | None:
     largest = int(widest[widest.size // 2])
     wished = [largest]
     others = visible[visible != largest]
-    for number in range(min(per_finding - 1, others.size)):
-        share = (number + 0.5) / min(per_finding - 1, others.size)
-        wished.append(int(others[int(share * others.size)]))
+    wished += _spread([int(other) for other in others], per_finding - 1)
     most = extent.areas[largest]
     good = visible[extent.areas[visible] >= _GOOD_SHARE * most].tolist()
     fair = visible[extent.areas[visible] >= _FAIR_SHARE * most].tolist()
