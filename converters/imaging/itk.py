@@ -1,4 +1,4 @@
-"""NRRD, MHA and MHD files through SimpleITK; its LPS frame is turned into RAS."""
+"""MHA and MHD files through SimpleITK; its LPS frame is turned into RAS."""
 
 import re
 from pathlib import Path
@@ -24,9 +24,6 @@ _HEADER_BYTES = 64 << 10
 _DATA_FILE = re.compile(rb"^ElementDataFile\s*=\s*(.+?)\s*$", re.MULTILINE)
 _META_FRAME = re.compile(rb"^(TransformMatrix|Orientation|Rotation)\s*=", re.MULTILINE)
 _META_PACKED = re.compile(rb"^CompressedData\s*=\s*True", re.MULTILINE | re.IGNORECASE)
-_NRRD_ELSEWHERE = re.compile(rb"^data ?file\s*:", re.MULTILINE | re.IGNORECASE)
-_NRRD_SPACE = re.compile(rb"^space\s*:\s*\S", re.MULTILINE | re.IGNORECASE)
-_NRRD_RAW = re.compile(rb"^encoding\s*:\s*(raw)\b", re.MULTILINE | re.IGNORECASE)
 _META_LINE = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\s*=\s*([\x20-\x7e]{0,4096})")
 _META_NUMBERS = {
     "TransformMatrix": "matrix", "Rotation": "matrix", "Orientation": "matrix",
@@ -43,7 +40,7 @@ sitk.ProcessObject.SetGlobalWarningDisplay(False)  # noqa: FBT003 - SimpleITK's 
 
 
 def read_itk(path: Path, name: str, root: Root, wanted: Wanted) -> list[Volume]:
-    """Read one NRRD, MHA or MHD file.
+    """Read one MHA or MHD file.
 
     Args:
         path: Where it lies.
@@ -57,10 +54,7 @@ def read_itk(path: Path, name: str, root: Root, wanted: Wanted) -> list[Volume]:
     """
     with path.open("rb") as file:
         head = file.read(_HEADER_BYTES)
-    is_nrrd = name.lower().endswith(".nrrd")
-    data_path, is_packed = (
-        _nrrd_data(head, path, name) if is_nrrd else _meta_data(head, path, name, root)
-    )
+    data_path, is_packed = _meta_data(head, path, name, root)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -79,17 +73,6 @@ def read_itk(path: Path, name: str, root: Root, wanted: Wanted) -> list[Volume]:
         Volume(values=stack[index].transpose(2, 1, 0), affine=affine, steps=selected(index, total))
         for index in indices
     ]
-
-
-def _nrrd_data(head: bytes, path: Path, name: str) -> tuple[Path, bool]:
-    text = head.split(b"\n\n", 1)[0].replace(b"\r", b"")
-    if not text.startswith(b"NRRD"):
-        raise CaseError("file_unreadable", f"{name} does not begin like an NRRD file")
-    if _NRRD_ELSEWHERE.search(text):
-        raise CaseError("file_unsupported", f"{name} keeps its voxels in another file")
-    if not _NRRD_SPACE.search(text):
-        raise CaseError("geometry_invalid", f"{name} names no space: its left is not known")
-    return path, not _NRRD_RAW.search(text)
 
 
 def _meta_data(head: bytes, path: Path, name: str, root: Root) -> tuple[Path, bool]:

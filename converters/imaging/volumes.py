@@ -29,6 +29,8 @@ MAX_SHEAR = 0.05  # cosine between two voxel axes: an area is then wrong by 0.13
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 NRRD_SUFFIXES = (".nrrd", ".nhdr")
 META_SUFFIXES = (".mha", ".mhd")
+# How a file of voxels beside its header is named: the header's name with one of these endings.
+VOXEL_ENDINGS = ("raw", "RAW", "raw.gz", "zraw", "img", "img.gz", "dat", "bin", "gz")
 PLAIN = VolumeFiles()
 
 
@@ -131,7 +133,11 @@ def _read_placed(
         from converters.imaging.nifti import read_nifti
 
         return read_nifti(path, relative, wanted, trusted=how.trusted_form)
-    if name.endswith((".nrrd", *META_SUFFIXES)):
+    if name.endswith(NRRD_SUFFIXES):
+        from converters.imaging.nrrd import read_nrrd
+
+        return read_nrrd(path, relative, root, wanted)
+    if name.endswith(META_SUFFIXES):
         from converters.imaging.itk import read_itk
 
         return read_itk(path, relative, root, wanted)
