@@ -432,3 +432,8 @@ def test_the_same_point_twice_is_one(folder: Path) -> None:
     said = ask(points_spec(), folder)
     assert len(said.findings) == 1
     assert said.transforms == ({"step": "drop_repeated_points", "points": 1},)
+
+
+def test_a_blank_before_the_name_of_a_column_does_not_matter(folder: Path) -> None:
+    write_runs(folder, "x,1 2", header="id, runs")
+    assert corners(ask(rle_spec(), folder)) == [(0, 0, 1, 2)]
