@@ -151,6 +151,7 @@ def test_a_lost_shard_is_made_again(built: tuple[Path, Path]) -> None:
 def test_a_second_driver_stops_with_a_clear_message(root: Path, tmp_path: Path) -> None:
     first = subprocess.Popen(command(root, tmp_path / "out"), stderr=subprocess.DEVNULL)
     while not (tmp_path / "out" / ".gmai" / "lease").exists():
+        assert first.poll() is None
         time.sleep(0.02)
     time.sleep(0.1)
     second = run(command(root, tmp_path / "out"))
