@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -32,7 +32,8 @@ _PREAMBLE = 128
 _LONG_LENGTH = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT")
 
 # What pydicom and its decoders raise on a file that is not what it says.
-BROKEN = (InvalidDicomError, AttributeError, ValueError, TypeError, KeyError, IndexError,
+BROKEN = (InvalidDicomError, BytesLengthException, AttributeError, ValueError, TypeError,
+          KeyError, IndexError,
           NotImplementedError, EOFError, OverflowError, RecursionError, MemoryError,
           RuntimeError, AssertionError, ZeroDivisionError, struct.error, zlib.error)  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRBigEndian
@@ -14,7 +15,14 @@ from converters.errors import CaseError
 from converters.imaging.dicom_claims import claims_of
 from converters.imaging.dicom_file import BROKEN, broken, quiet
 from converters.imaging.dicom_stream import require_frames
-from converters.imaging.dicom_tags import integer_of, items_of, name_of, numbers_of, text_of
+from converters.imaging.dicom_tags import (
+    bytes_of,
+    integer_of,
+    items_of,
+    name_of,
+    numbers_of,
+    text_of,
+)
 from converters.imaging.volumes import MAX_SPACING_MM, MIN_SPACING_MM, Affine
 
 Pixels: TypeAlias = npt.NDArray[Any]  # shape (rows, columns)
@@ -151,10 +159,12 @@ class FramePixels:
             raise CaseError(
                 "file_unsupported", f"{seg.name}: {samples} samples of {self._bits} bits a pixel"
             )
-        self._syntax = UID(str(seg.dataset.file_meta.TransferSyntaxUID))
-        if self._syntax == ExplicitVRBigEndian:  # retired, and swaps bytes within words
-            raise CaseError("file_unsupported", f"{seg.name}: {self._syntax.name}")
-        self._data = seg.dataset.get("PixelData") or b""
+        self._syntax = UID(str(seg.dataset.file_meta.get("TransferSyntaxUID", "")), IGNORE)
+        # Big endian is retired, and swaps bytes within words.
+        if not self._syntax.is_transfer_syntax or self._syntax == ExplicitVRBigEndian:
+            raise CaseError("file_unsupported", f"{seg.name}: transfer syntax {self._syntax!r}")
+        data = bytes_of(seg.dataset, "PixelData")
+        self._data = data if isinstance(data, bytes) else b""
         if self._syntax.is_encapsulated:
             self._require_frames()
         needed = (seg.rows * seg.columns * len(seg.frames) * self._bits + 7) // 8
