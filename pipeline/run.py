@@ -186,7 +186,7 @@ def _list_source(
     cases = converter_for(loaded.manifest).cases(root)
     if settings.limit:
         cases = _first(cases, settings.limit)
-    is_volume = loaded.manifest.layout.kind == "volumes"
+    is_volume = loaded.manifest.layout.kind != "images"
     default = VOLUMES_A_PARTITION if is_volume else PICTURES_A_PARTITION
     return _Listed(
         loaded=loaded,

@@ -10,10 +10,10 @@ from converters.files import Listing, Root
 from converters.manifest import Manifest
 from converters.pattern import fill, match_paths
 from converters.records import Case, Entry, Fault
-from converters.specs.layouts import Images, Volumes
+from converters.specs.layouts import Images, Series, Volumes
 from converters.splits import OfficialSplit
 
-_Annotated: TypeAlias = Images | Volumes
+_Annotated: TypeAlias = Images | Volumes | Series
 
 
 def list_cases(manifest: Manifest, layout: _Annotated, root: Root, listing: Listing) -> list[Case]:
@@ -28,6 +28,21 @@ def list_cases(manifest: Manifest, layout: _Annotated, root: Root, listing: List
     )
     if not images:
         raise SourceError(manifest.name, f"no file matches {layout.images!r}", "check --root")
+    return cases_of(manifest, layout, root, listing, images)
+
+
+def cases_of(
+    manifest: Manifest,
+    layout: _Annotated,
+    root: Root,
+    listing: Listing,
+    images: tuple[ImageName, ...],
+) -> list[Case]:
+    """One case an image, in their order; then annotations without an image.
+
+    Raises:
+        SourceError: A table or label is not what the manifest says.
+    """
     block = Block(source=manifest.name, root=root, listing=listing, images=images)
     indices = [module_of(spec.kind).index(spec, block) for spec in layout.annotations]
     split = OfficialSplit(layout.split, root, listing)

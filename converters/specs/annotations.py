@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
-from converters.specs.shapes import Points, Polygons, Rle, WorldBoxes
+from converters.specs.shapes import LidcXml, Points, Polygons, Rle, WorldBoxes
 from converters.specs.volume_files import OnImageGrid
 
 HexColor = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
@@ -319,5 +319,6 @@ PictureAnnotation = Annotated[
     Field(discriminator="kind"),
 ]
 VolumeAnnotation = Annotated[
-    LabelMap | StructureFiles | WorldBoxes | DicomSeg | Rtstruct, Field(discriminator="kind")
+    LabelMap | StructureFiles | WorldBoxes | LidcXml | DicomSeg | Rtstruct,
+    Field(discriminator="kind"),
 ]

@@ -2,12 +2,28 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
-from converters.specs.base import PathPattern, Spacing, SplitRule, Strict, Text
+from converters.specs.base import ModalityCode, PathPattern, Spacing, SplitRule, Strict, Text
 from converters.specs.grey import Grey, WindowName
 
+from converters.specs.volume_files import VolumeFiles
+
+
+def _check_regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+    return value
+
+
+Regex = Annotated[Text, AfterValidator(_check_regex)]
+PartName = Literal[
+    "b_value", "echo_time", "temporal_position", "image_type", "inversion_time", "trigger_time",
+    "echo_number", "gradient", "acquisition", "acquisition_time", "size", "stack",
+]  # fmt: skip
 
 class LayoutSpec(Strict):
     """What every layout states.
@@ -100,3 +116,61 @@ class Volumes(VolumeLayout):
 
 
 Layout = Annotated[Images | Volumes, Field(discriminator="kind")]
+    sequences: list[Text] | dict[Text, PathPattern] | None = None
+
+    @model_validator(mode="after")
+    def _sequences_are_told_apart(self) -> Self:
+        if self.sequences is None:
+            return self
+        if len(set(self.sequences)) < 2 or len(set(self.sequences)) < len(self.sequences):
+            raise ValueError("sequences need two names or more, each once")
+        if self.sequence or (self.volume is not None and isinstance(self.sequences, list)):
+            raise ValueError("sequences say what `sequence` and `volume` would")
+        if isinstance(self.sequences, dict) and self.images not in self.sequences.values():
+            raise ValueError(f"`images` {self.images!r} must be the pattern of one sequence")
+        return self
+
+
+class SeriesChoice(Strict):
+    """Which DICOM series is meant; what is not stated is not asked for.
+
+    Attributes:
+        sequence: MR sequence or contrast, as it is said of the pictures; "" where there is none.
+        modality: Modality (0008,0060); the manifest's where it is not stated.
+        description: Regular expression that the whole Series Description (0008,103E) must
+            match, upper or lower case alike.
+        plane: The plane that the slices are nearest to.
+        image_type: Values that Image Type (0008,0008) must hold.
+        part: Which volume is meant where a series holds several: b_value, echo_time,
+            temporal_position, image_type, inversion_time, trigger_time, echo_number,
+            gradient, acquisition, acquisition_time, size, stack.
+        min_slices: Fewer slices are a scout, or a part of a download.
+        if_missing: What a study without such a series means: it is rejected, or is left out
+            without a word.
+    """
+
+    sequence: str = ""
+    modality: ModalityCode | None = None
+    description: Regex | None = None
+    plane: Literal["axial", "coronal", "sagittal"] | None = None
+    image_type: list[Text] = []
+    part: dict[PartName, Text] = {}
+    min_slices: Annotated[int, Field(ge=1)] = 1
+    if_missing: Literal["reject", "skip"] = "reject"
+
+
+class Series(VolumeLayout):
+    """Series of DICOM files: slices in any number of files and folders, in any order.
+
+    `images` is the pattern of the files. Its placeholders, where they are the same for all files
+    of a series, and patient_id, study_uid, series_uid, frame_of_reference_uid,
+    series_description, series_number, modality and sequence are the fields of a series.
+    A template of them, `of_each`, tells what series are chosen among: each choice must fit one
+    series of it, where `if_several` is `reject`; a second one that fits is an error that lists
+    the candidates. With `all`, every one that fits is a case.
+    """
+
+    kind: Literal["series"]
+    of_each: Text = "{study_uid}"
+    choices: Annotated[list[SeriesChoice], Field(min_length=1)]
+    if_several: Literal["reject", "all"] = "reject"

@@ -216,3 +216,29 @@ class WorldBoxes(AnnotationSpec):
         if len(self.size) == 2:
             raise ValueError("size is one diameter or three sides")
         return self
+
+
+class LidcXml(AnnotationSpec):
+    """Nodules of LIDC-IDRI: an XML file a series with the outlines of up to four readers.
+
+    Files are joined with series by the UID in them; files of other kinds (of radiographs) are
+    passed over. Outlines of several readers that share a voxel are of one nodule.
+
+    Attributes:
+        files: Pattern of the XML files.
+        labels: The term of a nodule that is outlined, by the code "nodule".
+        readers: So many readers must have outlined a nodule; others are left out.
+        agreement: The share of all readers of the scan who must have a voxel inside.
+    """
+
+    kind: Literal["lidc_xml"]
+    files: PathPattern
+    labels: Annotated[dict[Literal["nodule"], TermName], Field(min_length=1)]
+    readers: Annotated[int, Field(ge=1, le=4)]
+    agreement: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _is_partial(self) -> "LidcXml":
+        if self.completeness != "partial":
+            raise ValueError("what fewer readers marked is left out: completeness must be partial")
+        return self
