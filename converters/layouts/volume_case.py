@@ -3,7 +3,7 @@
 Every layout of volumes comes here with its own :class:`~converters.imaging.volumes.Volume`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -21,6 +21,7 @@ from converters.imaging.planes import (
     Plane,
     Raster,
     raster_of,
+    require_same_grid,
     to_canonical,
 )
 from converters.imaging.plausible import require_hounsfield, require_spacing
@@ -36,6 +37,23 @@ from converters.specs.layouts import VolumeLayout
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """One volume of a case that gets pictures of its own.
+
+    Attributes:
+        sequence: MR sequence or contrast, or "".
+        path: Its file.
+        tag: Set where the path does not tell it from the others of the case.
+        read: Reads it; called when its turn has come, so that few are held at a time.
+    """
+
+    sequence: str
+    path: str
+    tag: str = ""
+    read: Callable[[], Volume]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Known:
     """A volume in the canonical frame, with all that is said of it.
 
@@ -43,19 +61,19 @@ class _Known:
         drawer: The volume, and the pictures that were made of it.
         body: Where the patient is in it.
         greys: A range of grey for each picture of a slice.
-        said: Every structure that a block speaks of.
+        shown: What is shown of the case.
         before: What was done to the volume before it was cut.
+        said: Every structure that a block speaks of.
         after: What was done to its annotations.
-        sequence: MR sequence or contrast, or "".
     """
 
     drawer: Drawer
     body: Body
     greys: tuple[GreyRange, ...]
-    said: tuple[Said3D, ...]
+    shown: Shown
     before: tuple[Mapping[str, Json], ...]
-    after: tuple[Mapping[str, Json], ...]
-    sequence: str = ""
+    said: tuple[Said3D, ...] = ()
+    after: tuple[Mapping[str, Json], ...] = ()
 
     @property
     def grid(self) -> Grid:
@@ -85,42 +103,95 @@ def convert_volume(
     Raises:
         CaseError: The volume or its annotation cannot be used.
     """
-    known = replace(_know(manifest, layout, root, case, volume), sequence=sequence)
+    shown = Shown(sequence=sequence, path=case.image, read=lambda: volume)
+    yield from convert_sequences(manifest, layout, root, case, [shown])
+
+
+def convert_sequences(
+    manifest: Manifest, layout: VolumeLayout, root: Root, case: Case, shown: Iterable[Shown]
+) -> Iterator[Outcome]:
+    """Yield one sample for each chosen slice of each volume of a case.
+
+    The annotations are read, and the slices chosen, on the first volume; the others must lie
+    on its grid, show the same slices, and share their findings.
+
+    Raises:
+        CaseError: The first volume or the annotation cannot be used. A further volume that
+            cannot becomes a rejection of its own.
+    """
+    first, *others = shown
+    looked = _look(manifest, layout, first)
+    said, after = _hear(layout, root, case, looked.grid)
+    known = replace(looked, said=said, after=after)
     chosen = choose(layout, known.said, known.body, known.drawer, known.greys[0])
     if not chosen:
         raise CaseError(
             "annotation_empty",
             f"no structure on {case.image} covers {layout.min_area_px} pixels of a slice",
         )
+    yield from _pictures(manifest, layout, case, known, chosen)
+    for other in others:
+        try:
+            looked = _look(manifest, layout, other)
+            require_same_grid(known.grid, looked.grid, other.path)
+        except CaseError as error:
+            yield _rejection(case, error, _volume_id(case, other))
+            continue
+        also_known = replace(looked, said=said, after=after)
+        yield from _pictures(manifest, layout, case, also_known, chosen)
+
+
+def _pictures(
+    manifest: Manifest,
+    layout: VolumeLayout,
+    case: Case,
+    known: _Known,
+    chosen: Sequence[Choice],
+) -> Iterator[Outcome]:
     for choice, grey in product(chosen, known.greys):
         try:
             yield _sample(manifest, layout, case, known, choice, grey)
         except CaseError as error:
-            yield Rejection(
-                source=case.source,
-                case_key=case.key,
-                reason=error.reason,
-                message=error.message,
-                sample_id=_sample_id(case, choice, grey),
-            )
+            yield _rejection(case, error, _sample_id(case, known.shown, choice, grey))
 
 
-def _know(
-    manifest: Manifest, layout: VolumeLayout, root: Root, case: Case, stored: Volume
-) -> _Known:
-    volume = to_canonical(stored, case.image)
+def _rejection(case: Case, error: CaseError, sample_id: str) -> Rejection:
+    return Rejection(
+        source=case.source,
+        case_key=case.key,
+        reason=error.reason,
+        message=error.message,
+        sample_id=sample_id,
+    )
+
+
+def _look(manifest: Manifest, layout: VolumeLayout, shown: Shown) -> _Known:
+    """A volume in the canonical frame, held against what its scanner can have made."""
+    stored = shown.read()
+    volume = to_canonical(stored, shown.path)
     sizes = layout.voxel_mm
     bounds = (sizes.low, sizes.high) if sizes else None
-    require_spacing(volume.grid, manifest.modality, bounds, case.image)
-    values, filled = fill_nonfinite(volume.values, case.image)
+    require_spacing(volume.grid, manifest.modality, bounds, shown.path)
+    values, filled = fill_nonfinite(volume.values, shown.path)
     body = body_of(values)
-    greys = grey_ranges(layout.grey, body.values, body.inside, case.image)
+    greys = grey_ranges(layout.grey, body.values, body.inside, shown.path)
     if layout.hu == "check":
-        require_hounsfield(body.values, case.image)
+        require_hounsfield(body.values, shown.path)
+    before: tuple[Mapping[str, Json], ...] = (*stored.steps, _reorientation(volume.grid))
+    if filled:
+        before += ({"step": "fill_nonfinite", "voxels": filled},)
+    drawer = Drawer(values=values, grid=volume.grid)
+    return _Known(drawer=drawer, body=body, greys=greys, shown=shown, before=before)
+
+
+def _hear(
+    layout: VolumeLayout, root: Root, case: Case, grid: Grid
+) -> tuple[tuple[Said3D, ...], tuple[Mapping[str, Json], ...]]:
+    """What every block says of a case, and what was done to say it."""
     said: list[Said3D] = []
     steps: list[Mapping[str, Json]] = []
     for spec, entry in zip(layout.annotations, case.entries, strict=True):
-        marked = _ask(spec, entry, root, case, volume.grid)
+        marked = _ask(spec, entry, root, case, grid)
         is_known = spec.completeness != "partial" or entry is None
         doubtful = {*getattr(spec, "absence_unknown", ()), *marked.uncertain}
         said += [
@@ -129,17 +200,7 @@ def _know(
         ]
         steps += marked.transforms
     _require_consistent(said)
-    before: tuple[Mapping[str, Json], ...] = (*stored.steps, _reorientation(volume.grid))
-    if filled:
-        before += ({"step": "fill_nonfinite", "voxels": filled},)
-    return _Known(
-        drawer=Drawer(values=values, grid=volume.grid),
-        body=body,
-        greys=greys,
-        said=tuple(said),
-        before=before,
-        after=tuple(steps),
-    )
+    return tuple(said), tuple(steps)
 
 
 def _ask(spec: VolumeAnnotation, entry: Entry | None, root: Root, case: Case, grid: Grid) -> Marked:
@@ -189,7 +250,7 @@ def _sample(
         raise CaseError("annotation_empty", f"{plane} slice {index}: all regions are too small")
     entries = [entry for entry in case.entries if entry]
     return Sample(
-        sample_id=_sample_id(case, choice, grey),
+        sample_id=_sample_id(case, known.shown, choice, grey),
         case_key=case.key,
         image=encode_png(image),
         image_format="png",
@@ -201,9 +262,9 @@ def _sample(
         modality=manifest.modality,
         anatomy=tuple(manifest.anatomy),
         view=plane,
-        sequence=known.sequence,
+        sequence=known.shown.sequence,
         spacing_mm=raster.spacing_mm,
-        source_path=case.image,
+        source_path=known.shown.path,
         source_index=known.grid.stored_index(plane, index),
         annotation_path=annotation_path(case, entries),
         annotation_files=tuple(file for entry in entries for file in entry.files),
@@ -218,9 +279,16 @@ def _sample(
     )
 
 
-def _sample_id(case: Case, choice: Choice, grey: GreyRange) -> str:
+def _volume_id(case: Case, shown: Shown) -> str:
+    """The case, or the file of a further sequence; with its tag where several share a file."""
+    key = case.key if shown.path == case.image else shown.path
+    return f"{case.source}/{key}" + (f"#{shown.tag}" if shown.tag else "")
+
+
+def _sample_id(case: Case, shown: Shown, choice: Choice, grey: GreyRange) -> str:
     window = f"-{grey.name.replace(' ', '-')}" if grey.name else ""
-    return f"{case.source}/{case.key}#{choice.plane}-{choice.index:03d}{window}"
+    joint = "-" if shown.tag else "#"
+    return f"{_volume_id(case, shown)}{joint}{choice.plane}-{choice.index:03d}{window}"
 
 
 def _cut(layout: VolumeLayout, choice: Choice) -> dict[str, Json]:

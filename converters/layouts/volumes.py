@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from converters.files import Root
-from converters.imaging.volumes import read_volume
+from converters.imaging.volumes import VOXEL_ENDINGS
 from converters.layouts.decathlon import require_index
 from converters.layouts.listing import list_cases
-from converters.layouts.volume_case import convert_volume
+from converters.layouts.sequences import join_sequences, shown_volumes
+from converters.layouts.volume_case import convert_sequences
 from converters.manifest import Manifest
 from converters.records import Case, Outcome
 from converters.specs.layouts import Volumes
 
-VERSION = 2
-_VOXELS = ("raw", "zraw", "raw.gz", "RAW")
+VERSION = 3
+_HEADERS = (".mhd", ".nhdr")
 
 
 def cases(manifest: Manifest, layout: Volumes, root: Root) -> list[Case]:
@@ -24,24 +25,27 @@ def cases(manifest: Manifest, layout: Volumes, root: Root) -> list[Case]:
     """
     listing = root.listing()
     there = frozenset(listing.paths)
-    found = [_with_voxel_files(c, there) for c in list_cases(manifest, layout, root, listing)]
+    found = list_cases(manifest, layout, root, listing)
+    if isinstance(layout.sequences, dict):
+        found = join_sequences(manifest, layout, root, listing, found)
+    found = [_with_voxel_files(case, there) for case in found]
     return require_index(manifest, layout, root, listing, found) if layout.dataset_json else found
 
 
 def _with_voxel_files(case: Case, there: frozenset[str]) -> Case:
-    """A case with the files that hold the voxels of its MHD headers: a change there counts."""
-    stems = {path[: -len("mhd")] for path in case.files if path.lower().endswith(".mhd")}
+    """A case with the files that hold the voxels of its headers: a change there counts."""
+    stems = {path.rpartition(".")[0] for path in case.files if path.lower().endswith(_HEADERS)}
     if not stems:
         return case
-    beside = there & {stem + end for stem in stems for end in _VOXELS}
-    return replace(case, companions=tuple(sorted(beside)))
+    beside = there & {f"{stem}.{end}" for stem in stems for end in VOXEL_ENDINGS}
+    return replace(case, companions=(*case.companions, *sorted(beside)))
 
 
 def convert(manifest: Manifest, layout: Volumes, root: Root, case: Case) -> Iterator[Outcome]:
-    """Yield one sample for each chosen slice.
+    """Yield one sample for each chosen slice of each sequence.
 
     Raises:
         CaseError: The volume or its annotation cannot be used.
     """
-    volume = read_volume(root, case.image)
-    yield from convert_volume(manifest, layout, root, case, volume, sequence=layout.sequence)
+    shown = shown_volumes(layout, root, case)
+    yield from convert_sequences(manifest, layout, root, case, shown)

@@ -1,5 +1,6 @@
 """Layouts: where the images of a source are, and how they are told apart."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -7,7 +8,6 @@ from pydantic import AfterValidator, Field, model_validator
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
 from converters.specs.base import ModalityCode, PathPattern, Spacing, SplitRule, Strict, Text
 from converters.specs.grey import Grey, WindowName
-
 from converters.specs.volume_files import VolumeFiles
 
 
@@ -24,6 +24,7 @@ PartName = Literal[
     "b_value", "echo_time", "temporal_position", "image_type", "inversion_time", "trigger_time",
     "echo_number", "gradient", "acquisition", "acquisition_time", "size", "stack",
 ]  # fmt: skip
+
 
 class LayoutSpec(Strict):
     """What every layout states.
@@ -105,17 +106,18 @@ class VolumeLayout(LayoutSpec):
         return self
 
 
-class Volumes(VolumeLayout):
-    """3-D volumes: NIfTI, NRRD, MHA or MHD files.
+class Volumes(VolumeLayout, VolumeFiles):
+    """3-D volumes: NIfTI, NRRD, MHA or MHD files, or arrays whose place the manifest gives.
 
     `dataset_json` is the Decathlon's index; its labels and lists must agree with the files.
+    `sequences` are the volumes of a case that get pictures of their own: the name of each volume
+    in files of four dimensions, in order; or, by name, the pattern of its files, joined by
+    the placeholders they share, and one of them `images`. They lie on one grid and share
+    their findings.
     """
 
     kind: Literal["volumes"]
     dataset_json: PathPattern | None = None
-
-
-Layout = Annotated[Images | Volumes, Field(discriminator="kind")]
     sequences: list[Text] | dict[Text, PathPattern] | None = None
 
     @model_validator(mode="after")
@@ -174,3 +176,6 @@ class Series(VolumeLayout):
     of_each: Text = "{study_uid}"
     choices: Annotated[list[SeriesChoice], Field(min_length=1)]
     if_several: Literal["reject", "all"] = "reject"
+
+
+Layout = Annotated[Images | Volumes | Series, Field(discriminator="kind")]

@@ -7,7 +7,7 @@ from posixpath import dirname
 
 import numpy as np
 
-from converters.annotations.structures import Structure
+from converters.annotations.structures import Structure, merge_structures
 from converters.imaging.body import body_of
 from converters.imaging.grey import grey_ranges
 from converters.imaging.planes import AXIS, to_canonical
@@ -18,7 +18,8 @@ from converters.pattern import field_names
 from tests.fakes import Twin, TwinImage
 from tests.fakes.images import owned_values
 from tests.fakes.paths import path_for
-from tests.fakes.volume_files import SPACING, write_volume
+from tests.fakes.sequences import write_images
+from tests.fakes.volume_files import SPACING
 
 SHAPE = (40, 40, 30)  # to the right, to the front, to the head
 # A block fills its cell but for one voxel on each side.
@@ -37,6 +38,10 @@ class Block:
         """Voxels along the axes."""
         i, j, k = (where.stop - where.start for where in self.bounds)
         return (i, j, k)
+
+    def meets(self, axis: int, index: int) -> bool:
+        """Whether a slice across an axis cuts the block."""
+        return self.bounds[axis].start <= index < self.bounds[axis].stop
 
 
 def phantom(terms: list[str], number: int) -> list[Block]:
@@ -91,10 +96,8 @@ def write(twin: Twin, count: int) -> None:
         fields = {name: values[number % len(values)] for name, values in taken.items()}
         path, fields = path_for(layout.images, fields, number)
         blocks = phantom(terms, number)
-        values = intensities(blocks, number)
-        if layout.hu == "check":  # air outside, soft tissue inside
-            values = np.where(values < 250, values // 8 - 1000, values - 300).astype(np.int16)
-        write_volume(twin, path, values, number)
+        values = in_units(layout, intensities(blocks, number))
+        volumes = write_images(twin, path, fields, values, number)
         twin.images.append(
             TwinImage(
                 path=path,
@@ -104,10 +107,20 @@ def write(twin: Twin, count: int) -> None:
                 height=SHAPE[1],
             )
         )
-        _expect(twin, blocks, values)
+        _expect(twin, blocks, values, volumes)
     assert len({image.path for image in twin.images}) == count, "paths of a twin must differ"
     if layout.dataset_json:
         _write_index(twin)
+
+
+def in_units(layout, values: np.ndarray) -> np.ndarray:
+    """Values as the layout says that they are: Hounsfield units, or in the range of a scale."""
+    if layout.hu == "check":  # air outside, soft tissue inside
+        return np.where(values < 250, values // 8 - 1000, values - 300).astype(np.int16)
+    if getattr(layout.grey, "map", "") == "scale":
+        low, high = layout.grey.low, layout.grey.high
+        return (low + (high - low) * values / values.max()).astype(np.float32)
+    return values
 
 
 def all_terms(layout) -> list[str]:
@@ -115,24 +128,45 @@ def all_terms(layout) -> list[str]:
     return list(dict.fromkeys(t for spec in layout.annotations for t in spec.labels.values()))
 
 
-def _expect(twin: Twin, blocks: list[Block], values: np.ndarray) -> None:
+def _expect(twin: Twin, blocks: list[Block], values: np.ndarray, volumes: int) -> None:
     """A block shows whole in each slice that meets it; no rim of it is too small to be seen."""
     layout = twin.manifest.layout
     canonical = to_canonical(Volume(values=values, affine=np.diag([*SPACING, 1.0])), "twin")
-    said = []
-    for block in blocks:
-        corner = tuple(where.start for where in block.bounds)
-        mask = np.ones(block.lengths, bool)
-        one = Structure(term=block.term, code="", mask=mask, corner=corner)
-        said.append(Said3D(structure=one, is_known=True))
+    shown = regions(layout, blocks)
+    said = [
+        Said3D(structure=_structure(term, parts), is_known=True) for term, parts in shown.items()
+    ]
     body = body_of(values)
     greys = grey_ranges(layout.grey, body.values, body.inside, "twin")
     drawer = Drawer(values=canonical.values, grid=canonical.grid)
     for choice in choose(layout, said, body, drawer, greys[0]):
-        for block in blocks:
-            where = block.bounds[AXIS[choice.plane]]
-            if where.start <= choice.index < where.stop:
-                twin.expect(block.term, len(greys))
+        for term, parts in shown.items():
+            if any(part.meets(AXIS[choice.plane], choice.index) for part in parts):
+                twin.expect(term, len(greys) * volumes)
+
+
+def regions(layout, blocks: list[Block]) -> dict[str, list[Block]]:
+    """Blocks by term, in the order of the labels; a tumor's block is its organ's as well."""
+    found: dict[str, list[Block]] = {term: [] for term in all_terms(layout)}
+    for block in blocks:
+        found[block.term].append(block)
+    for spec in layout.annotations:
+        for code, whole in getattr(spec, "within", {}).items():
+            found[whole] += [block for block in blocks if block.term == spec.labels[code]]
+    return {term: parts for term, parts in found.items() if parts}
+
+
+def _structure(term: str, parts: list[Block]) -> Structure:
+    cut = [
+        Structure(
+            term=term,
+            code="",
+            mask=np.ones(part.lengths, bool),
+            corner=tuple(where.start for where in part.bounds),
+        )
+        for part in parts
+    ]
+    return merge_structures(cut)[0]
 
 
 def _write_index(twin: Twin) -> None:
