@@ -127,9 +127,10 @@ def place_frames(
         raise CaseError("geometry_invalid", f"{name} has frames in more than one plane")
     inside = [level for level in levels if 0 <= level < shape[axis]]
     low, high = (min(inside), max(inside) + 1) if inside else (0, 0)
-    extents = list(shape)
-    extents[axis] = high - low
-    values = np.zeros(extents, dtype)
+    # Held as frames are: pixels that follow each other are written so.
+    held = (axis, spots[0].row_axis, spots[0].column_axis)
+    extents = tuple(high - low if at == axis else shape[at] for at in held)
+    values = np.zeros(extents, dtype).transpose(np.argsort(held))
     outside = 0
     for frame, spot in zip(frames, spots, strict=True):
         pixels = read(frame)
