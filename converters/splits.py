@@ -8,7 +8,13 @@ from converters.errors import CaseError, SourceError
 from converters.files import Listing, Root
 from converters.pattern import fill, match_paths, template_names
 from converters.records import Case, Fault, Split
-from converters.specs.base import SplitByField, SplitByLists, SplitByTable, SplitRule
+from converters.specs.base import (
+    SplitByField,
+    SplitByLists,
+    SplitByNumber,
+    SplitByTable,
+    SplitRule,
+)
 from converters.tables import read_table, require_columns, rows_by_key
 
 _KEY = b"gmai subject split 1"
@@ -56,12 +62,24 @@ class OfficialSplit:
                     self._source, f"{rule.field} {name!r} is not a known split", f"known: {known}"
                 )
             return rule.names[name]
+        if isinstance(rule, SplitByNumber):
+            return _by_number(rule, fields)
         if isinstance(rule, (SplitByLists, SplitByTable)) and self._listed:
             name = fill(rule.match, fields)
             if name not in self._listed:
                 raise CaseError("split_unknown", f"no official split names {name}")
             return self._listed[name]
         return None
+
+
+def _by_number(rule: SplitByNumber, fields: Mapping[str, str]) -> Split:
+    text = fields.get(rule.field, "")
+    if not (text.isascii() and text.isdecimal()):
+        raise CaseError("split_unknown", f"{rule.field} {text!r} is no number")
+    for split, (first, last) in rule.ranges.items():
+        if first <= int(text) <= last:
+            return split
+    raise CaseError("split_unknown", f"no official split holds {rule.field} {int(text)}")
 
 
 def _read_lists(rule: SplitByLists, root: Root, paths: Iterable[str]) -> dict[str, Split]:

@@ -91,7 +91,8 @@ def read_structures(spec: LabelMap, question: VolumeQuestion) -> Marked:
     if placed.values is not placed.before:  # what lies outside the image was looked at as well
         codes, corner, rounding = _codes(spec, placed.values, path)
     found = ndimage.find_objects(codes)
-    structures = (_structure(spec, codes, code, found, corner) for code in spec.labels)
+    said = [*spec.labels.items(), *spec.within.items()]
+    structures = (_structure(term, codes, code, found, corner) for code, term in said)
     marked = Marked(
         structures=merge_structures(structures), transforms=(*placed.transforms, *rounding)
     )
@@ -154,7 +155,7 @@ def _require_known(spec: LabelMap, codes: npt.NDArray[np.integer], highest: int,
 
 
 def _structure(
-    spec: LabelMap,
+    term: str,
     codes: npt.NDArray[np.integer],
     code: int,
     found: list[tuple[slice, ...]],
@@ -163,11 +164,11 @@ def _structure(
     # A code that does not occur is None, whatever the stubs say.
     bounds: tuple[slice, ...] | None = found[code - 1] if 0 < code <= len(found) else None
     if code == 0:  # 0 is a label: nothing was cut away
-        return cut_structure(codes == 0, spec.labels[code], str(code))
+        return cut_structure(codes == 0, term, str(code))
     if bounds is None:
-        return empty_structure(spec.labels[code], str(code))
+        return empty_structure(term, str(code))
     i, j, k = (start + where.start for start, where in zip(corner, bounds, strict=True))
-    return cut_structure(codes[bounds] == code, spec.labels[code], str(code), (i, j, k))
+    return cut_structure(codes[bounds] == code, term, str(code), (i, j, k))
 
 
 def terms_of(spec: LabelMap) -> tuple[str, ...]:

@@ -104,6 +104,9 @@ def _case(
 
 
 def _fault(layout: _Annotated, image: ImageName, indices: list[Index]) -> Fault | None:
+    for pattern, why in layout.known_bad.items():
+        if match_paths(pattern, [image.path]):
+            return Fault(reason="known_bad", message=f"{image.path}: {why}")
     for spec, index in zip(layout.annotations, indices, strict=True):
         if image.path in index.faults:
             return index.faults[image.path]

@@ -276,15 +276,27 @@ class LabelMap(AnnotationSpec, OnImageGrid):
     """An integer-coded volume on the grid of the image volume.
 
     `names_file` is a text file of "code name ..." lines that must agree with `labels`, where
-    the source ships one.
+    the source ships one. A voxel has one code: where a tumor has one, its organ has a hole, and
+    `within` says that the voxels of the code belong to the organ as well. Labels of
+    `absence_unknown` may be there without a voxel.
     """
 
     kind: Literal["label_map"]
     files: PathPattern
     labels: dict[int, TermName]
     ignore: list[int]
+    within: dict[int, TermName] = {}
+    absence_unknown: list[TermName] = []
     names: dict[int, str] | None = None
     names_file: PathPattern | None = None
+
+    @model_validator(mode="after")
+    def _within_what_is_labeled(self) -> "LabelMap":
+        if not self.within.keys() <= self.labels.keys():
+            raise ValueError("within: a code is not among the labels")
+        if not set(self.within.values()) <= set(self.labels.values()):
+            raise ValueError("within: a term is not among the labels")
+        return self
 
 
 class StructureFiles(AnnotationSpec, OnImageGrid):

@@ -117,6 +117,14 @@ class SplitByTable(Strict):
     if_absent: Literal["stop", "digest"]
 
 
+class SplitByNumber(Strict):
+    """The official split goes by a number in the path: `ranges` gives the first and the last."""
+
+    by: Literal["number"]
+    field: Text
+    ranges: dict[SplitName, Annotated[list[int], Field(min_length=2, max_length=2)]]
+
+
 class SplitByDigest(Strict):
     """The source has no usable split: 90/5/5 by a keyed digest of the subject."""
 
@@ -124,7 +132,8 @@ class SplitByDigest(Strict):
 
 
 SplitRule = Annotated[
-    SplitByField | SplitByLists | SplitByTable | SplitByDigest, Field(discriminator="by")
+    SplitByField | SplitByLists | SplitByTable | SplitByNumber | SplitByDigest,
+    Field(discriminator="by"),
 ]
 
 

@@ -15,8 +15,7 @@ def example(regex: str, number: int) -> str:
     into the first run of digits, or the first class; what that cannot hold goes into the next.
     """
     if "|" in regex and "(" not in regex:
-        choices = regex.split("|")
-        return example(choices[number % len(choices)], number)
+        return _alternative(regex.split("|"), number)
     out, at, rest, placed = "", 0, number, False
     while at < len(regex):
         part = _PART.match(regex, at).group()
@@ -28,6 +27,12 @@ def example(regex: str, number: int) -> str:
         out += text
     assert re.fullmatch(regex, out), (regex, out)
     return out
+
+
+def _alternative(choices: list[str], number: int) -> str:
+    """One of the choices in turn: of those that can hold a number, where there are any."""
+    open_ones = [choice for choice in choices if re.search(r"\[|\\d", choice)] or choices
+    return example(open_ones[number % len(open_ones)], number)
 
 
 def _length(counted: re.Match[str] | None) -> int:
@@ -49,8 +54,7 @@ def _text(part: str, length: int, number: int, *, placed: bool) -> tuple[str, in
         return "".join(reversed(digits)), number // len(alphabet) ** length, True
     if part.startswith("("):
         choices = part.strip("()").removeprefix("?:").split("|")
-        chosen = choices[number % len(choices)]
-        return (example(chosen, number) if length else ""), number, placed
+        return (_alternative(choices, number) if length else ""), number, placed
     return part.lstrip("\\") * length, number, placed
 
 

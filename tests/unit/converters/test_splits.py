@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.records import Case, Split
-from converters.specs.base import SplitByTable, TableFile
+from converters.specs.base import SplitByNumber, SplitByTable, TableFile
 from converters.splits import OfficialSplit, assign_splits, digest_split
 
 SPLITS: Sequence[Split | None] = ("train", "validation", "test", None)
@@ -101,3 +101,22 @@ def test_a_split_that_is_not_known_stops_the_source(tmp_path: Path) -> None:
 
 def test_without_its_table_a_source_goes_on_by_digest(tmp_path: Path) -> None:
     assert official(tmp_path, None).of({"case": "s1"}) is None
+
+
+BY_NUMBER = SplitByNumber(by="number", field="case", ranges={"test": [0, 20], "train": [21, 139]})
+
+
+@pytest.mark.parametrize(
+    ("number", "split"), [("0", "test"), ("020", "test"), ("21", "train"), ("139", "train")]
+)
+def test_a_number_falls_into_its_range(tmp_path: Path, number: str, split: str) -> None:
+    root = Root(source="toy", folder=tmp_path)
+    assert OfficialSplit(BY_NUMBER, root, root.listing()).of({"case": number}) == split
+
+
+@pytest.mark.parametrize("number", ["140", "", "-1", "1a"])
+def test_a_number_outside_the_ranges_has_no_split(tmp_path: Path, number: str) -> None:
+    root = Root(source="toy", folder=tmp_path)
+    with pytest.raises(CaseError) as found:
+        OfficialSplit(BY_NUMBER, root, root.listing()).of({"case": number})
+    assert found.value.reason == "split_unknown"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pydantic import ValidationError
 
 from converters.annotations import label_map, structure_files
 from converters.annotations.contract import Block, ImageName
@@ -275,3 +276,16 @@ def test_a_structure_on_the_rim_is_not_whole() -> None:
     rim[1:3, 1:3, 4:6] = True
     assert cut_structure(inner, "liver", "1").is_whole(SHAPE)
     assert not cut_structure(rim, "liver", "1").is_whole(SHAPE)
+
+
+def test_a_code_within_another_label_counts_for_both(tmp_path: Path) -> None:
+    spec = MAP.model_copy(update={"within": {2: "liver"}})
+    found = label_map.read_structures(spec, ask(tmp_path, write(tmp_path, "l.nii", CODES)))
+    voxels = {s.term: s.voxels for s in found.structures}
+    assert voxels == {"liver": 18 + 12, "spleen": 12, "stomach": 0}
+
+
+@pytest.mark.parametrize("within", [{9: "liver"}, {2: "colon"}])
+def test_a_code_lies_within_what_is_labeled(within: dict[int, str]) -> None:
+    with pytest.raises(ValidationError, match="within"):
+        LabelMap.model_validate({**MAP.model_dump(), "within": within})
