@@ -1,8 +1,6 @@
 """NIfTI-1 and NIfTI-2 single files, gzipped or not, in one pass over the bytes."""
 
-import gzip
 import logging
-import zlib
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -12,6 +10,7 @@ from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
 
 from converters.errors import CaseError
+from converters.imaging.gzip_stream import BROKEN, open_gzip
 from converters.imaging.nifti_forms import read_affine
 from converters.imaging.streams import fill_array, native, pass_over
 from converters.imaging.volumes import (
@@ -29,7 +28,6 @@ _HEADERS: dict[bytes, tuple[type[Nifti1Header], int, str]] = {
     (540).to_bytes(4, "little"): (Nifti2Header, 540, "<"),
     (540).to_bytes(4, "big"): (Nifti2Header, 540, ">"),
 }
-_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile)
 _MAX_OFFSET = 64 << 20  # header extensions
 _MAX_TAIL = 1 << 20  # bytes after the last voxel
 # The checks of nibabel also log what they find; what matters becomes a rejection here.
@@ -55,7 +53,7 @@ def read_nifti(
     with path.open("rb") as raw:
         is_packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_packed else raw
+        stream = open_gzip(raw) if is_packed else raw
         try:
             header = _read_header(stream, name)
             whole = tuple(int(n) for n in header.get_data_shape())
@@ -65,8 +63,8 @@ def read_nifti(
             affine, steps = read_affine(header, name, trusted)
             indices = wanted.of(total, name)
             values = _read_values(stream, header, dtype, (*shape, total), indices, name)
-        except _BROKEN as error:
-            raise CaseError("file_unreadable", f"{name} is cut or broken: {error}") from error
+        except BROKEN as error:
+            raise CaseError("file_unreadable", f"{name} is packed, and cut or broken") from error
     return [
         Volume(
             values=_rescaled(one, header, name),

@@ -1,16 +1,15 @@
 """NRRD files with their voxels (`.nrrd`) or beside them (`.nhdr`)."""
 
-import gzip
-import zlib
 from pathlib import Path
 from posixpath import basename, dirname, join
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from converters.errors import CaseError
 from converters.files import Root
+from converters.imaging.gzip_stream import BROKEN, open_gzip
 from converters.imaging.nrrd_header import HEADER_BYTES, NrrdHeader, parse_header
 from converters.imaging.streams import fill_array, native, pass_over
 from converters.imaging.volumes import (
@@ -23,7 +22,6 @@ from converters.imaging.volumes import (
     squeeze_shape,
 )
 
-_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile)
 _MAX_LINES = 10_000
 
 
@@ -122,12 +120,12 @@ def _read_values(path: Path, start: int, header: NrrdHeader, name: str) -> npt.N
         raw.seek(start)
         for _ in range(min(header.line_skip, _MAX_LINES)):
             raw.readline(HEADER_BYTES)
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_packed else raw
+        stream = open_gzip(raw) if is_packed else raw
         try:
             pass_over(stream, max(0, header.byte_skip), name)
             values = fill_array(stream, header.dtype, count, name)
             if is_packed and stream.read(1):  # its checksum is looked at here
                 raise CaseError("file_unreadable", f"{name} goes on after its last voxel")
-        except _BROKEN as error:
-            raise CaseError("file_unreadable", f"{name} is cut or broken: {error}") from error
+        except BROKEN as error:
+            raise CaseError("file_unreadable", f"{name} is packed, and cut or broken") from error
     return native(values)

@@ -1,14 +1,13 @@
 """Arrays whose place in the patient the manifest gives: raw bytes, and variables in files."""
 
-import gzip
-import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from converters.errors import CaseError
+from converters.imaging.gzip_stream import BROKEN, open_gzip
 from converters.imaging.streams import fill_array, native, pass_over
 from converters.imaging.volumes import (
     Affine,
@@ -21,7 +20,6 @@ from converters.imaging.volumes import (
 from converters.specs.volume_files import Placed, Raw, Variable
 
 _AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
-_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 def read_stored(path: Path, name: str, spec: Raw | Variable, wanted: Wanted) -> list[Volume]:
@@ -85,13 +83,13 @@ def _read_raw(path: Path, name: str, spec: Raw) -> npt.NDArray[Any]:
     is_packed = name.lower().endswith(".gz")
     require_size(shape, dtype.itemsize, path.stat().st_size, name, is_packed=is_packed)
     with path.open("rb") as raw:
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_packed else raw
+        stream = open_gzip(raw) if is_packed else raw
         try:
             pass_over(stream, spec.skip_bytes, name)
             values = fill_array(stream, dtype, int(np.prod(shape)), name)
             is_longer = bool(stream.read(1))
-        except _BROKEN as error:
-            raise CaseError("file_unreadable", f"{name} is cut or broken: {error}") from error
+        except BROKEN as error:
+            raise CaseError("file_unreadable", f"{name} is packed, and cut or broken") from error
     if is_longer:
         raise CaseError("shape_mismatch", f"{name} holds more than {shape} values of {spec.dtype}")
     return native(values).reshape(shape, order="F")
