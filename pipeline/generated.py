@@ -91,7 +91,8 @@ def _manifests_page() -> Iterator[str]:
     yield "## Layouts"
     places: list[type[BaseModel]] = [
         layouts.Images, layouts.Volumes, layouts.Series, layouts.SeriesChoice,
-        grey.Window, grey.NamedWindow, grey.NamedWindows, grey.Percentiles, grey.Scale, layouts.Slices, layouts.VoxelSizes,
+        grey.Window, grey.NamedWindow, grey.NamedWindows, grey.Percentiles, grey.Scale,
+        layouts.Slices, layouts.VoxelSizes,
         SplitByField, SplitByLists, SplitByTable, SplitByDigest, Spacing,
     ]  # fmt: skip
     for model in places:
