@@ -1,7 +1,7 @@
 """Where the patient is in a volume, found on a sample of its voxels.
 
 The sample is taken in the canonical frame, so that the same voxels are looked at however a
-volume is stored; a few million of them tell a percentile as well as all do.
+volume is stored; half a million of them tell a percentile as well as all do.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from converters.imaging.planes import AXIS, Plane
 
-MAX_POINTS = 1 << 21
+MAX_POINTS = 1 << 19
 # Smith 2002, doi:10.1002/hbm.10062: a tenth of the way from the 2nd to the 98th percentile
 # tells tissue from air.
 _AIR_SHARE = 0.1

@@ -67,12 +67,20 @@ def read_itk(path: Path, name: str, root: Root, wanted: Wanted) -> list[Volume]:
         raise CaseError("file_unreadable", f"{name} is cut or broken: {reason}") from error
     affine = _affine_of(image)
     require_geometry(affine, name)
-    values = sitk.GetArrayFromImage(image)
+    values = np.asarray(_Voxels(image))
     stack = values.reshape(total, *values.shape[-3:])
     return [
         Volume(values=stack[index].transpose(2, 1, 0), affine=affine, steps=selected(index, total))
         for index in indices
     ]
+
+
+class _Voxels:
+    """The voxels of an ITK image, not copied: the array made of this keeps the image."""
+
+    def __init__(self, image: sitk.Image) -> None:
+        self.image = image
+        self.__array_interface__ = sitk.GetArrayViewFromImage(image).__array_interface__
 
 
 def _meta_data(head: bytes, path: Path, name: str, root: Root) -> tuple[Path, bool]:
