@@ -9,7 +9,7 @@ from converters.manifest import Manifest, list_sources, load_manifest
 from converters.pattern import template_names
 from converters.specs.annotations import BoxTable, Measurement, OneHotColumns, SingleColumn
 from converters.specs.base import TableFile
-from converters.specs.shapes import Points, Rle, WorldBoxes
+from converters.specs.shapes import Points, Recist, Rle, WorldBoxes
 from converters.vocabulary import vocabulary, words
 
 _SECTIONS = {"modality": "modality", "task": "task", "license": "license", "anatomy": "anatomy",
@@ -152,7 +152,7 @@ def _tables(m: Manifest) -> Iterator[str]:
         if block.kind == "label_table":
             columns = [name for one in block.columns for name in _columns(one)]
             columns += [*(block.spacing or []), *([block.view.column] if block.view else [])]
-        elif isinstance(block, BoxTable | Rle | Points | WorldBoxes):
+        elif isinstance(block, BoxTable | Rle | Points | Recist | WorldBoxes):
             columns = [
                 *_shape_columns(block),
                 *([block.label_column] if block.label_column else []),
@@ -170,11 +170,13 @@ def _tables(m: Manifest) -> Iterator[str]:
             yield f"    the manifest names its columns; rows passed over before: {skipped}"
 
 
-def _shape_columns(block: BoxTable | Rle | Points | WorldBoxes) -> list[str]:
+def _shape_columns(block: BoxTable | Rle | Points | Recist | WorldBoxes) -> list[str]:
     if isinstance(block, BoxTable):
         return list(block.box)
     if isinstance(block, Points):
         return [block.x, block.y]
+    if isinstance(block, Recist):
+        return [*block.ends, *([block.spacing] if block.spacing else []), *block.fields]
     return [*block.center, *block.size] if isinstance(block, WorldBoxes) else [block.column]
 
 

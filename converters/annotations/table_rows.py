@@ -1,6 +1,6 @@
 """Rows of a table that all images share, joined with the images: an image may have many."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from converters.annotations.contract import Block, Index
@@ -54,6 +54,7 @@ def index_rows(  # noqa: PLR0913 - each is a part of the join
     coded: Coded,
     entry: Callable[[str, list[Row]], Entry],
     noun: str,
+    fields: Sequence[str] = (),
 ) -> Index:
     """Join rows with images by `key` and `match`.
 
@@ -66,18 +67,20 @@ def index_rows(  # noqa: PLR0913 - each is a part of the join
         coded: Labels.
         entry: What an image has of its rows; given the path of the table.
         noun: What a row is, in the plural, for messages.
+        fields: Columns that become fields of an image, where its rows agree on them.
 
     Raises:
         SourceError: The table is not readable, lacks a column, or holds an unknown code.
     """
     found = read_table(table, block.root, block.listing)
     label = [coded.column] if coded.column else []
-    require_columns(found, [*template_names(key), *columns, *label], block.source)
+    require_columns(found, [*template_names(key), *columns, *label, *fields], block.source)
     for row in found.rows:
         coded.require_known(row, found.path, block.source)
     keyed, keyless = rows_by_key(found, key)
     entries: dict[str, Entry] = {}
     faults: dict[str, Fault] = {}
+    further: dict[str, Mapping[str, str]] = {}
     used: set[str] = set()
     for image in block.images:
         try:
@@ -88,13 +91,23 @@ def index_rows(  # noqa: PLR0913 - each is a part of the join
         if name in keyed:
             used.add(name)
             entries[image.path] = entry(found.path, keyed[name])
+            further[image.path] = {**_agreed(keyed[name], fields), **image.fields}
     orphans = [(name, f"{len(rows)} {noun}") for name, rows in keyed.items() if name not in used]
     orphans += [(f"row {row.number}", "no name of an image") for row in keyless]
     return Index(
         entries=entries,
+        columns=further if fields else {},
         faults=faults,
         orphans=tuple((f"{found.path}:{name}", what) for name, what in orphans),
     )
+
+
+def _agreed(rows: list[Row], fields: Sequence[str]) -> dict[str, str]:
+    """Cells that are the same in all rows; one that differs is no field, and cannot be used."""
+    first = rows[0].values
+    return {
+        name: first[name] for name in fields if all(row.values[name] == first[name] for row in rows)
+    }
 
 
 def rows_entry(path: str, rows: list[Row], names: list[str]) -> Entry:

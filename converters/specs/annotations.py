@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
-from converters.specs.shapes import LidcXml, Points, Polygons, Rle, WorldBoxes
+from converters.specs.shapes import LidcXml, Points, Polygons, Recist, Rle, WorldBoxes
 from converters.specs.volume_files import OnImageGrid
 
 HexColor = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
@@ -327,7 +327,8 @@ PictureAnnotation = Annotated[
     | Questions
     | Rle
     | Polygons
-    | Points,
+    | Points
+    | Recist,
     Field(discriminator="kind"),
 ]
 VolumeAnnotation = Annotated[

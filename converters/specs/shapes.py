@@ -218,6 +218,44 @@ class WorldBoxes(AnnotationSpec):
         return self
 
 
+class Recist(AnnotationSpec):
+    """A table with one row a lesion: its longest diameter, and the one across, as drawn lines.
+
+    Attributes:
+        ends: Eight columns with x and y of both ends of the longest diameter, then of the
+            one across; or one column that holds the eight numbers, commas between them.
+        origin: What the point (0, 0) is: the upper left `corner` of the first pixel, or its
+            `center`.
+        margin_px: What the source itself adds on each side of the lines to make its boxes.
+        spacing: Column with row and column spacing in millimetres, commas between them
+            (further numbers are passed over); None where it is not known.
+        leave_out: By column: cells of rows that are not used.
+        fields: Columns that become fields of the image, for the subject, the split, the window.
+    """
+
+    kind: Literal["recist"]
+    table: TableFile
+    key: Text
+    match: Text
+    ends: Annotated[list[Text], Field(min_length=1, max_length=8)]
+    origin: Literal["corner", "center"]
+    margin_px: Annotated[float, Field(ge=0)] = 0.0
+    spacing: Text | None = None
+    label_column: Text | None = None
+    labels: Annotated[dict[str, TermName], Field(min_length=1)]
+    ignore: list[str] = []
+    leave_out: dict[Text, list[str]] = {}
+    fields: list[Text] = []
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Recist":
+        if len(self.ends) not in (1, 8):
+            raise ValueError("ends are one column or eight")
+        if self.label_column is None and len(self.labels) != 1:
+            raise ValueError("a table without a label column needs one label")
+        return self
+
+
 class LidcXml(AnnotationSpec):
     """Nodules of LIDC-IDRI: an XML file a series with the outlines of up to four readers.
 

@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from converters.annotations import points, polygons, rle
+from converters.annotations import points, polygons, recist, rle
 from converters.annotations.contract import Block, ImageName, Index, Question, Said
 from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.imaging.pictures import decode_picture
-from converters.specs.shapes import Points, Polygons, Rle
+from converters.specs.shapes import Points, Polygons, Recist, Rle
 
 WIDTH, HEIGHT = 40, 30
-MODULES = {Rle: rle, Polygons: polygons, Points: points}
+MODULES = {Rle: rle, Polygons: polygons, Points: points, Recist: recist}
 LABELS = {"m": "lung mass", "n": "lung nodule"}
 
 
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def indexed(spec: Rle | Polygons | Points, folder: Path) -> tuple[Block, Index]:
+def indexed(spec: Rle | Polygons | Points | Recist, folder: Path) -> tuple[Block, Index]:
     root = Root(source="toy", folder=folder)
     images = tuple(ImageName(path=f"{n}.png", fields={"path": f"{n}.png", "name": n}) for n in "xy")
     block = Block(source="toy", root=root, listing=root.listing(), images=images)
@@ -45,7 +45,7 @@ def module_for(spec: object) -> ModuleType:
     return MODULES[type(spec)]
 
 
-def ask(spec: Rle | Polygons | Points, folder: Path, name: str = "x") -> Said:
+def ask(spec: Rle | Polygons | Points | Recist, folder: Path, name: str = "x") -> Said:
     """What a block says of an image."""
     block, index = indexed(spec, folder)
     path = f"{name}.png"
@@ -63,7 +63,7 @@ def corners(said: Said) -> list[tuple[float, ...]]:
     return [(box.x_min, box.y_min, box.x_max, box.y_max) for box in boxes]
 
 
-def reason(spec: Rle | Polygons | Points, folder: Path) -> str:
+def reason(spec: Rle | Polygons | Points | Recist, folder: Path) -> str:
     with pytest.raises(CaseError) as caught:
         ask(spec, folder)
     return caught.value.reason
@@ -437,3 +437,88 @@ def test_the_same_point_twice_is_one(folder: Path) -> None:
 def test_a_blank_before_the_name_of_a_column_does_not_matter(folder: Path) -> None:
     write_runs(folder, "x,1 2", header="id, runs")
     assert corners(ask(rle_spec(), folder)) == [(0, 0, 1, 2)]
+
+
+# Diameters
+
+
+def recist_spec(**more: Any) -> Recist:
+    content = {
+        "kind": "recist", "completeness": "partial", "table": {"path": "lesions.csv"},
+        "key": "{id}", "match": "{name}", "ends": ["ends"], "origin": "corner",
+        "labels": {"m": "lung mass"},
+    }  # fmt: skip
+    return Recist.model_validate({**content, **more})
+
+
+def write_lesions(folder: Path, *rows: str, header: str = "id,ends") -> None:
+    (folder / "lesions.csv").write_text("\n".join([header, *rows]) + "\n")
+
+
+def test_the_box_goes_around_both_lines_and_the_longest_is_the_diameter(folder: Path) -> None:
+    write_lesions(folder, 'x,"10, 4, 13, 8, 9, 7, 12, 6"')
+    (finding,) = ask(recist_spec(), folder).findings
+    assert finding.box is not None
+    assert corners(ask(recist_spec(), folder)) == [(9, 4, 13, 8)]
+    assert finding.longest_diameter_px == 5
+    assert finding.longest_diameter_mm is None
+    assert finding.attributes == ()
+
+
+def test_a_published_row_has_the_box_and_diameters_that_stand_beside_it(tmp_path: Path) -> None:
+    """A row of DeepLesion: its own box has a margin of 5 pixels, its own lengths agree."""
+    out = io.BytesIO()
+    Image.fromarray(np.arange(512 * 512, dtype=np.uint16).reshape(512, 512)).save(out, format="PNG")
+    for name in "xy":
+        (tmp_path / f"{name}.png").write_bytes(out.getvalue())
+    ends = "233.537, 95.0204, 234.057, 106.977, 231.169, 101.605, 236.252, 101.143"
+    write_lesions(tmp_path, f'x,"{ends}","0.488281, 0.488281, 5"', header="id,ends,spacing")
+    spec = recist_spec(margin_px=5.0, spacing="spacing")
+    said = ask(spec, tmp_path)
+    assert corners(said)[0] == pytest.approx((226.169, 90.0204, 241.252, 111.977))
+    (finding,) = said.findings
+    assert finding.longest_diameter_px == pytest.approx(11.9677, abs=1e-3)
+    assert finding.longest_diameter_mm == pytest.approx(11.9677 * 0.488281, abs=1e-3)
+    assert finding.attributes == (("shortest diameter of the lung mass", "2.5 mm"),)
+    assert said.spacing_mm == (0.488281, 0.488281)
+
+
+def test_spacing_of_rows_counts_down_and_of_columns_across(folder: Path) -> None:
+    write_lesions(folder, 'x,"10, 4, 10, 14, 8, 8, 12, 8","0.5, 2"', header="id,ends,s")
+    (finding,) = ask(recist_spec(spacing="s"), folder).findings
+    assert finding.longest_diameter_mm == 5
+    assert finding.attributes == (("shortest diameter of the lung mass", "8.0 mm"),)
+
+
+def test_a_margin_is_cut_at_the_rim_and_lines_are_not(folder: Path) -> None:
+    write_lesions(folder, 'x,"1, 1, 1, 9, 0, 5, 4, 5"')
+    assert corners(ask(recist_spec(margin_px=5.0), folder)) == [(0, 0, 9, 14)]
+    write_lesions(folder, f'x,"1, 1, 1, {HEIGHT + 9}, 0, 5, 4, 5"')
+    assert reason(recist_spec(margin_px=5.0), folder) == "box_outside"
+
+
+def test_rows_that_the_manifest_leaves_out_say_nothing(folder: Path) -> None:
+    write_lesions(
+        folder, 'x,"10, 4, 13, 8, 9, 7, 12, 6",1', 'x,"1, 4, 4, 8, 0, 7, 3, 6",0',
+        header="id,ends,noisy",
+    )  # fmt: skip
+    assert corners(ask(recist_spec(leave_out={"noisy": ["1"]}), folder)) == [(0, 4, 4, 8)]
+
+
+@pytest.mark.parametrize(
+    "ends",
+    ["1, 2, 3", "1, 2, 3, 4, 5, 6, 7, a", "1, 1, 1, 1, 1, 1, 1, 1", "5, 5, 6, 6, 1, 1, 9, 9"],
+)
+def test_what_are_no_diameters_is_refused(ends: str, folder: Path) -> None:
+    write_lesions(folder, f'x,"{ends}"')
+    assert reason(recist_spec(), folder) == "value_invalid"
+
+
+def test_rows_of_an_image_that_agree_give_fields(folder: Path) -> None:
+    lesions = ['"10, 4, 13, 8, 9, 7, 12, 6"', '"1, 4, 4, 8, 0, 7, 3, 6"']
+    write_lesions(
+        folder, f"x,{lesions[0]},P1,a", f"x,{lesions[1]},P1,b", header="id,ends,person,window"
+    )
+    _, index = indexed(recist_spec(fields=["person", "window"]), folder)
+    assert index.columns["x.png"]["person"] == "P1"
+    assert "window" not in index.columns["x.png"]
