@@ -1,14 +1,20 @@
 """A table with one row a box."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from converters.annotations.boxes import Marked, parse_number, say_boxes
 from converters.annotations.contract import Block, Index, Question, Said
+from converters.annotations.readers import agreed_boxes
 from converters.errors import CaseError, SourceError
 from converters.pattern import fill, template_names
-from converters.records import Box, Entry, Fault
+from converters.records import Box, Entry, Fault, Json
 from converters.specs.annotations import BoxTable
 from converters.tables import Row, read_table, require_columns, rows_by_key
+
+_ITEM = re.compile(r"'([^'\\]*)'")
+_LIST = re.compile(rf"\[{_ITEM.pattern}(?:, {_ITEM.pattern})*\]")
 
 
 def index(spec: BoxTable, block: Block) -> Index:
@@ -20,8 +26,9 @@ def index(spec: BoxTable, block: Block) -> Index:
     if spec.label_column is None and len(spec.labels) != 1:
         raise SourceError(block.source, "a table without labels needs one label in the manifest")
     table = read_table(spec.table, block.root, block.listing)
-    label = [spec.label_column] if spec.label_column else []
-    require_columns(table, [*template_names(spec.key), *spec.box, *label], block.source)
+    more = [spec.label_column] if spec.label_column else []
+    more += [spec.readers.column] if spec.readers else []
+    require_columns(table, [*template_names(spec.key), *spec.box, *more], block.source)
     for row in table.rows:
         _require_known(spec, row, table.path, block.source)
     keyed, keyless = rows_by_key(table, spec.key)
@@ -46,19 +53,26 @@ def index(spec: BoxTable, block: Block) -> Index:
     )
 
 
-def _code(spec: BoxTable, row: Mapping[str, str]) -> str:
-    return row[spec.label_column] if spec.label_column else next(iter(spec.labels))
+def _codes(spec: BoxTable, row: Mapping[str, str]) -> list[str]:
+    """The codes of a row; the whole cell where it is no list and should be one."""
+    if spec.label_column is None:
+        return [next(iter(spec.labels))]
+    cell = row[spec.label_column]
+    if spec.label_list and _LIST.fullmatch(cell):
+        return list(dict.fromkeys(_ITEM.findall(cell)))
+    return [cell]
 
 
 def _require_known(spec: BoxTable, row: Row, path: str, source: str) -> None:
-    code = _code(spec, row.values)
-    if code in spec.labels or code in spec.ignore or _is_without_box(spec, row.values):
+    if _is_without_box(spec, row.values):
         return
-    raise SourceError(
-        source,
-        f"{path}, row {row.number}: {spec.label_column} {code[:60]!r} is not known",
-        f"add it to the manifest, or mend the table; known: {', '.join(spec.labels)}",
-    )
+    for code in _codes(spec, row.values):
+        if code not in spec.labels and code not in spec.ignore:
+            raise SourceError(
+                source,
+                f"{path}, row {row.number}: {spec.label_column} {code[:60]!r} is not known",
+                f"add it to the manifest, or mend the table; known: {', '.join(spec.labels)}",
+            )
 
 
 def _is_without_box(spec: BoxTable, row: Mapping[str, str]) -> bool:
@@ -67,7 +81,7 @@ def _is_without_box(spec: BoxTable, row: Mapping[str, str]) -> bool:
 
 def _entry(spec: BoxTable, path: str, rows: list[Row]) -> Entry:
     boxed = [row.values for row in rows if not _is_without_box(spec, row.values)]
-    said = sorted([_code(spec, row), *(row[name] for name in spec.box)] for row in boxed)
+    said = sorted([*_codes(spec, row), *(row[name] for name in spec.box)] for row in boxed)
     labels = tuple(" ".join(one) for one in said)
     return Entry(table=path, values=[dict(row.values) for row in rows], labels=labels)
 
@@ -86,19 +100,36 @@ def read(spec: BoxTable, question: Question) -> Said:
             f"{question.path} has {size[0]}x{size[1]} pixels, its boxes are for "
             f"{spec.frame[0]}x{spec.frame[1]}",
         )
+    drawn = _drawn(spec, question, size)
+    marked = [one for boxes in drawn.values() for one in boxes]
+    disputed: list[str] = []
+    if spec.readers:
+        marked, disputed = agreed_boxes(spec.readers, drawn, question.path)
+    said = say_boxes(
+        marked, spec.labels, size=size, completeness=spec.completeness, where=question.path
+    )
+    if not spec.readers:
+        return said
+    step: dict[str, Json] = {"step": "consensus_boxes", "readers": len(drawn)}
+    step.update(overlap=spec.readers.overlap, disputed=[*sorted(disputed)])
+    return replace(said, transforms=(*said.transforms, step))
+
+
+def _drawn(spec: BoxTable, question: Question, size: tuple[int, int]) -> dict[str, list[Marked]]:
+    """The boxes of each reader; of one without a name where there is no such column."""
     values = question.entry.values
     assert isinstance(values, list)
-    marked = []
+    drawn: dict[str, list[Marked]] = {}
     for row in values:
         assert isinstance(row, dict)
         cells = {name: str(cell) for name, cell in row.items()}
-        code = _code(spec, cells)
-        if not _is_without_box(spec, cells) and code in spec.labels:
-            box = _box(spec, cells, size, question.path)
-            marked.append(Marked(code=code, box=box))
-    return say_boxes(
-        marked, spec.labels, size=size, completeness=spec.completeness, where=question.path
-    )
+        boxes = drawn.setdefault(cells[spec.readers.column] if spec.readers else "", [])
+        if not _is_without_box(spec, cells):
+            codes = [code for code in _codes(spec, cells) if code in spec.labels]
+            boxes += [
+                Marked(code=code, box=_box(spec, cells, size, question.path)) for code in codes
+            ]
+    return drawn
 
 
 def _box(spec: BoxTable, row: Mapping[str, str], size: tuple[int, int], path: str) -> Box:

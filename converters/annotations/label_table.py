@@ -9,10 +9,11 @@ from converters.annotations.label_columns import (
     labels_in,
     require_known_codes,
 )
+from converters.annotations.readers import agreed_row
 from converters.errors import CaseError, SourceError
 from converters.pattern import fill, template_names
 from converters.records import Entry, Fault
-from converters.specs.annotations import LabelTable, Measurement
+from converters.specs.annotations import LabelTable, Measurement, OneHotColumns
 from converters.tables import Row, Table, read_table, require_columns, rows_by_key
 
 _MIN_MM, _MAX_MM = 1e-6, 100.0
@@ -22,7 +23,7 @@ def index(spec: LabelTable, block: Block) -> Index:
     """Join rows with images by `key` and `match`.
 
     An image with several rows that say the same has one; rows that differ are a fault of the
-    image. A row without an image is an orphan.
+    image, unless they are those of several readers. A row without an image is an orphan.
 
     Raises:
         SourceError: The table is not readable, lacks a column, or holds an unknown code.
@@ -41,7 +42,7 @@ def index(spec: LabelTable, block: Block) -> Index:
             if key not in keyed:
                 continue
             used.add(key)
-            row = _one_row(keyed[key], table.path)
+            row = _one_row(spec, keyed[key], table.path)
             entries[image.path] = _entry(spec, table.path, row)
             # What the path itself says goes first.
             columns[image.path] = {**row.values, **image.fields}
@@ -62,6 +63,8 @@ def _needed(spec: LabelTable) -> Iterator[str]:
     yield from spec.spacing or ()
     if spec.view:
         yield spec.view.column
+    if spec.readers:
+        yield spec.readers.column
     for columns in spec.columns:
         yield from columns_of(columns)
 
@@ -79,7 +82,10 @@ def _require_known(spec: LabelTable, table: Table, source: str) -> None:
             )
 
 
-def _one_row(rows: list[Row], path: str) -> Row:
+def _one_row(spec: LabelTable, rows: list[Row], path: str) -> Row:
+    if spec.readers:
+        columns = [columns for columns in spec.columns if isinstance(columns, OneHotColumns)]
+        return agreed_row(spec.readers, columns, rows, path)
     first = rows[0]
     for row in rows[1:]:
         if row.values != first.values:

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
+from converters.specs.readers import BoxReaders, Readers
 from converters.specs.shapes import LidcXml, Points, Polygons, Recist, Rle, WorldBoxes
 from converters.specs.volume_files import OnImageGrid
 
@@ -79,7 +80,8 @@ class LabelTable(AnnotationSpec):
     `key` is a template over the row's columns, `match` one over the image's fields: the row
     and the image belong together where both give the same string. `spacing` names the
     columns of row and column spacing in millimetres, one name or two. A label of role
-    `normal` excludes the other labels of its columns.
+    `normal` excludes the other labels of its columns. With `readers`, an image has a row of
+    each of several readers.
     """
 
     kind: Literal["label_table"]
@@ -89,6 +91,17 @@ class LabelTable(AnnotationSpec):
     columns: Annotated[list[LabelColumns], Field(min_length=1)]
     spacing: Annotated[list[Text], Field(min_length=1, max_length=2)] | None = None
     view: ViewColumn | None = None
+    readers: Readers | None = None
+
+    @model_validator(mode="after")
+    def _disputes_have_a_code(self) -> "LabelTable":
+        if self.readers and not all(
+            isinstance(columns, OneHotColumns) and columns.unknown for columns in self.columns
+        ):
+            raise ValueError("readers need one-hot columns with a code for what is unknown")
+        if self.readers and (self.spacing or self.view):
+            raise ValueError("readers and columns of spacing or view do not go together")
+        return self
 
 
 class Binary(Strict):
@@ -223,7 +236,10 @@ class BoxTable(AnnotationSpec):
 
     `box` names four columns; `notation` says what they hold. `frame` is the image size
     (width, height) that the boxes belong to; another size is rejected, or the boxes are
-    scaled where `rescale` says so. A row whose box cells are all empty says: none.
+    scaled where `rescale` says so. A row whose box cells are all empty says: none. With
+    `label_list`, the cell of the label is a list as Python writes it, "['Mass', 'Cyst']", and
+    the box belongs to each of its labels. With `readers`, each of several readers has drawn
+    the boxes of an image, and has a row even where there are none.
     """
 
     kind: Literal["box_table"]
@@ -237,6 +253,16 @@ class BoxTable(AnnotationSpec):
     ignore: list[str] = []
     frame: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
     rescale: bool = False
+    label_list: bool = False
+    readers: BoxReaders | None = None
+
+    @model_validator(mode="after")
+    def _disputed_is_not_absent(self) -> "BoxTable":
+        if self.readers and self.completeness != "partial":
+            raise ValueError("boxes of readers who may differ are never complete: say partial")
+        if self.label_list and not self.label_column:
+            raise ValueError("label_list needs a label_column")
+        return self
 
 
 class Questions(AnnotationSpec):

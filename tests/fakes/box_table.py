@@ -3,7 +3,7 @@
 from converters.pattern import fill
 from converters.specs.annotations import BoxTable
 from tests.fakes import Twin
-from tests.fakes.label_table import key_values, table_bytes
+from tests.fakes.label_table import by_reader, key_values, table_bytes
 from tests.fakes.paths import path_for
 
 
@@ -21,8 +21,8 @@ def write(spec: BoxTable, twin: Twin) -> None:
             box = _notation(spec, (5 + 6 * at, 4 + 3 * at, 20 + 6 * at, 16 + 3 * at), image)
             row = {**values, **dict(zip(spec.box, map(str, box), strict=True))}
             if spec.label_column:
-                row[spec.label_column] = code
-            rows.append(row)
+                row[spec.label_column] = f"['{code}']" if spec.label_list else code
+            rows += by_reader(spec.readers, row)
     twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, rows))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from converters.imaging.pictures import is_dicom_name
+from converters.pattern import field_names
 from tests.fakes import Twin, TwinImage
 from tests.fakes.dicom_files import dicom_bytes
 from tests.fakes.paths import path_for
@@ -36,7 +37,7 @@ def owned_values(layout) -> dict[str, list[str]]:
     for spec in layout.annotations:
         fields_of = getattr(import_module(f"tests.fakes.{spec.kind}"), "owned_fields", None)
         owned.update(fields_of(spec) if fields_of else {})
-    if layout.split.by == "field":
+    if layout.split.by == "field" and layout.split.field in field_names(layout.images):
         names = list(layout.split.names)
         others = [len(values) for values in owned.values()]
         # Repeat each name as often as the longest list, so that all pairs occur.

@@ -8,6 +8,7 @@ from converters.annotations.contract import module_of
 from converters.pattern import fill, template_names
 from converters.specs.annotations import LabelTable
 from converters.specs.base import TableFile
+from converters.specs.readers import Readers
 from converters.vocabulary import term
 from tests.fakes import Twin, TwinImage
 from tests.fakes.paths import path_for
@@ -32,8 +33,15 @@ def write(spec: LabelTable, twin: Twin) -> None:
         for columns in spec.columns:
             values.update(_label_cells(columns, twin, image.number, elsewhere))
         twin.columns.setdefault(image.path, {}).update(values)
-        rows.append(values)
+        rows += by_reader(spec.readers, values)
     twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, [rows[0], *rows]))
+
+
+def by_reader(readers: Readers | None, row: dict[str, str]) -> list[dict[str, str]]:
+    """The row as each of the readers writes it; as it is where there is one."""
+    if readers is None:
+        return [row]
+    return [{**row, readers.column: f"R{number + 1}"} for number in range(readers.count)]
 
 
 def key_values(template: str, key: str) -> dict[str, str] | None:
