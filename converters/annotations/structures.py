@@ -44,6 +44,8 @@ class Structure:
             outside what its annotation reaches.
         is_drawn: False where the mask is a ball or a box put around a stated place: it says
             where something is, and there is nothing to measure on it.
+        is_point: True where the mask is the one voxel that a stated place lies in: there is no
+            box around it either.
         is_instance: Whether it is one object; several structures may then share a term.
         attributes: What the source states of it, as (name, value).
     """
@@ -54,6 +56,7 @@ class Structure:
     corner: Corner
     is_all_seen: bool = True
     is_drawn: bool = True
+    is_point: bool = False
     is_instance: bool = False
     attributes: tuple[tuple[str, str], ...] = ()
 

@@ -1,4 +1,4 @@
-"""A table of things in a volume by their centre in millimetres: balls or boxes of voxels."""
+"""A table of things in a volume by their centre in millimetres: balls, boxes or places."""
 
 import numpy as np
 import numpy.typing as npt
@@ -69,12 +69,15 @@ def _structure(
     spec: WorldBoxes, row: dict[str, str], code: str, question: VolumeQuestion
 ) -> Structure:
     where = f"{question.entry.table}: {question.path}"
-    center = np.array([parse_number(row[name], where) for name in spec.center])
+    center = np.array([parse_number(cell, where) for cell in _center_cells(spec, row, where)])
     size = np.array([parse_number(row[name], where) for name in spec.size])
-    if size.min() <= 0 or size.max() > MAX_SIZE_MM:
+    if size.size and (size.min() <= 0 or size.max() > MAX_SIZE_MM):
         raise CaseError("value_invalid", f"{where}: a size of {size.tolist()} mm")
     mask, corner = place_mask(
-        question.grid, center * _TO_RAS[spec.frame], size, f"{where}, {center.tolist()} mm"
+        question.grid,
+        center * _TO_RAS[spec.frame],
+        size if spec.size else np.zeros(1),
+        f"{where}, {center.tolist()} mm",
     )
     term = spec.labels[code]
     stated = ((f"diameter of the {term}", f"{size[0]:.1f} mm"),) if len(size) == 1 else ()
@@ -85,9 +88,18 @@ def _structure(
         corner=corner,
         is_all_seen=False,
         is_drawn=False,
+        is_point=not spec.size,
         is_instance=True,
         attributes=stated,
     )
+
+
+def _center_cells(spec: WorldBoxes, row: dict[str, str], where: str) -> list[str]:
+    cells = [row[name] for name in spec.center]
+    found = cells[0].split() if len(cells) == 1 else cells
+    if len(found) != 3:
+        raise CaseError("value_invalid", f"{where}: {cells[0][:60]!r} is no x, y and z")
+    return found
 
 
 def place_mask(grid: Grid, center_mm: Place, size_mm: Place, where: str) -> tuple[Mask3D, Corner]:
@@ -96,7 +108,7 @@ def place_mask(grid: Grid, center_mm: Place, size_mm: Place, where: str) -> tupl
     Args:
         grid: Of the canonical volume.
         center_mm: In RAS.
-        size_mm: One diameter, or the sides of a box along the axes of RAS.
+        size_mm: One diameter (0 for a place), or the sides of a box along the axes of RAS.
         where: For messages.
 
     Returns:

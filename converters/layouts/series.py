@@ -13,7 +13,7 @@ from converters.layouts.series_choice import Chosen, choose_series
 from converters.layouts.volume_case import convert_volume
 from converters.manifest import Manifest
 from converters.pattern import match_paths
-from converters.records import Case, Outcome
+from converters.records import Case, Json, Outcome, Sample
 from converters.specs.layouts import Series
 
 VERSION = 1
@@ -131,4 +131,19 @@ def convert(manifest: Manifest, layout: Series, root: Root, case: Case) -> Itera
     sequence = case.fields.get("sequence", "") or layout.sequence
     # Of several choices, each has its own modality.
     manifest = manifest.model_copy(update={"modality": series.facts.modality})
-    yield from convert_volume(manifest, layout, root, case, volume, sequence=sequence)
+    for outcome in convert_volume(manifest, layout, root, case, volume, sequence=sequence):
+        yield _with_slice(outcome, series) if isinstance(outcome, Sample) else outcome
+
+
+def _with_slice(sample: Sample, series: SeriesFiles) -> Sample:
+    """A sample that says which file its slice is, where it was cut as the slices lie."""
+    if sample.view != series.plane or sample.source_index is None:
+        return sample
+    one = series.slices[sample.source_index]
+    told: dict[str, Json] = {"file": one.path}
+    if one.frame is not None:
+        told["frame"] = one.frame
+    steps = tuple(
+        {**step, **told} if step["step"] == "slice" else step for step in sample.transforms
+    )
+    return replace(sample, transforms=steps)

@@ -109,7 +109,7 @@ def _finding(
     )
     finding = replace(finding, attributes=structure.attributes)
     if not structure.is_drawn:
-        return _placed_only(finding)
+        return _placed_only(replace(finding, box=None) if structure.is_point else finding)
     parts = count_parts(bounds.mask)
     spread = longest_diameter(bounds.mask, raster.native_mm) if parts == 1 else None
     return replace(

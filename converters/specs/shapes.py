@@ -190,11 +190,12 @@ class WorldBoxes(AnnotationSpec):
     """A table of things in a volume by their centre in millimetres, one row a thing.
 
     Attributes:
-        center: Columns of x, y and z.
+        center: Columns of x, y and z; or one column that holds the three, blanks between them.
         frame: LPS, where x grows to the patient's left and y to the back, as in DICOM and ITK;
             RAS, as in NIfTI.
         size: One column with the diameter of a ball, or three with the sides of a box along
-            x, y and z, in millimetres.
+            x, y and z, in millimetres. None where the source states a place alone: it is found
+            on the slice that it lies on, and has no box.
         label_column: Column of the code; None where there is one label.
     """
 
@@ -202,9 +203,9 @@ class WorldBoxes(AnnotationSpec):
     table: TableFile
     key: Text
     match: Text
-    center: Annotated[list[Text], Field(min_length=3, max_length=3)]
+    center: Annotated[list[Text], Field(min_length=1, max_length=3)]
     frame: Literal["LPS", "RAS"]
-    size: Annotated[list[Text], Field(min_length=1, max_length=3)]
+    size: Annotated[list[Text], Field(max_length=3)]
     label_column: Text | None = None
     labels: Annotated[dict[str, TermName], Field(min_length=1)]
     ignore: list[str] = []
@@ -215,6 +216,8 @@ class WorldBoxes(AnnotationSpec):
             raise ValueError("a table without a label column needs one label")
         if len(self.size) == 2:
             raise ValueError("size is one diameter or three sides")
+        if len(self.center) == 2:
+            raise ValueError("center is one column or three")
         return self
 
 

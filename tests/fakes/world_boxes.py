@@ -12,7 +12,10 @@ from tests.fakes.volumes import all_terms, phantom
 
 
 def write(spec: WorldBoxes, twin: Twin) -> None:
-    """Write the table; a ball has the smallest side of its block as diameter."""
+    """Write the table; a ball has the smallest side of its block as diameter.
+
+    Of an image that is stored as several series, each row stands in the table once.
+    """
     codes = {term: code for code, term in spec.labels.items()}
     rows = []
     for image in twin.images:
@@ -25,9 +28,12 @@ def write(spec: WorldBoxes, twin: Twin) -> None:
             if spec.frame == "LPS":
                 center = center * [-1, -1, 1]
             sides = np.multiply(block.lengths, SPACING)
-            size = [sides.min()] if len(spec.size) == 1 else sides
-            row = dict(zip([*spec.center, *spec.size], map(str, [*center, *size]), strict=True))
+            size = [sides.min()] if len(spec.size) == 1 else sides[: len(spec.size)]
+            places = [str(value) for value in center]
+            cells = [" ".join(places)] if len(spec.center) == 1 else places
+            row = dict(zip([*spec.center, *spec.size], [*cells, *map(str, size)], strict=True))
             if spec.label_column:
                 row[spec.label_column] = codes[block.term]
             rows.append({**values, **row})
-    twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, rows))
+    each_once = [row for at, row in enumerate(rows) if row not in rows[:at]]
+    twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, each_once))

@@ -1,15 +1,21 @@
 """Series of real DICOM files, held against SimpleITK's own reader of series."""
 
+import io
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - as its documentation writes it
+from PIL import Image
 
-from converters.files import Root
+from converters.files import Root, locate_root
 from converters.imaging.dicom_series import SeriesFiles, group_series, read_series
 from converters.imaging.dicom_slices import read_slices
 from converters.imaging.planes import to_canonical
+from converters.manifest import load_manifest
+from converters.records import Sample
+from converters.select import converter_for
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 FOLDERS = {
@@ -76,3 +82,29 @@ def test_a_tree_of_several_series_is_told_apart(real_data: Path) -> None:
 def test_a_single_slice_is_as_deep_as_its_header_says(real_data: Path) -> None:
     root, (one,) = groups(real_data / "dicom_rtstruct")
     assert to_canonical(read_series(root, one), "x").grid.spacing_mm == (1.074219, 1.074219, 3.0)
+
+
+def test_the_place_of_a_lesion_is_found_on_the_slice_that_holds_it(
+    real_data: Path, tmp_path: Path
+) -> None:
+    """The table's place is that of a voxel of SimpleITK's, and both series show it."""
+    shutil.copytree(real_data / "prostatex_dicom", tmp_path / "PROSTATEx")
+    values, _ = by_simpleitk(real_data / FOLDERS["T2"], "")
+    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(real_data / FOLDERS["T2"]))
+    image = sitk.ReadImage(list(names))
+    x, y, z = image.TransformIndexToPhysicalPoint((167, 224, 6))
+    table = tmp_path / "ProstateX-Findings-Train.csv"
+    table.write_text(f"ProxID,fid,pos,zone,ClinSig\nProstateX-0000,1,{x} {y} {z},PZ,TRUE\n")
+    manifest = load_manifest("prostatex").manifest
+    root, _ = locate_root(manifest, tmp_path)
+    converter = converter_for(manifest)
+    found = [out for case in converter.cases(root) for out in converter.convert(root, case)]
+    samples = [out for out in found if isinstance(out, Sample)]
+    assert len(found) == len(samples) == 2
+    assert [(s.sequence, s.source_index) for s in samples] == [("T2", 6), ("ADC", 6)]
+    assert {s.view for s in samples} == {"axial"}
+    (finding,) = samples[0].findings
+    assert (finding.label, finding.box) == ("clinically significant prostate cancer", None)
+    # DICOM stores this slice as it is looked at: the picture is the slice itself, in grey.
+    shown = np.asarray(Image.open(io.BytesIO(samples[0].image)), dtype=float)
+    assert np.corrcoef(shown.ravel(), values[6].ravel())[0, 1] > 0.98

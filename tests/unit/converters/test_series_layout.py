@@ -1,5 +1,6 @@
 """The layout of DICOM series: what is chosen, what is refused, and what comes out."""
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from pydicom import dcmread
 
 from converters.errors import SourceError
@@ -111,6 +113,20 @@ def test_transforms_say_that_slices_were_stacked(twin: Twin) -> None:
     first = outcomes(twin.manifest, twin.folder)[0]
     assert isinstance(first, Sample)
     assert first.transforms[0] == {"step": "stack_slices", "slices": 30}
+
+
+def test_a_picture_names_the_file_of_its_slice(twin: Twin) -> None:
+    for out in outcomes(twin.manifest, twin.folder):
+        assert isinstance(out, Sample)
+        (cut,) = (step for step in out.transforms if step["step"] == "slice")
+        shown = np.asarray(Image.open(io.BytesIO(out.image))).astype(float)
+        stored = dcmread(twin.folder / str(cut["file"])).pixel_array.astype(float)
+        # The same grey levels in the same numbers, whichever way they are turned.
+        same = np.corrcoef(np.sort(shown, axis=None), np.sort(stored, axis=None))[0, 1]
+        others = dcmread(twin.folder / out.source_path).pixel_array.astype(float)
+        other = np.corrcoef(np.sort(shown, axis=None), np.sort(others, axis=None))[0, 1]
+        assert same > other
+        assert same > 0.99
 
 
 def test_a_study_without_the_series_lists_what_is_there(twin: Twin) -> None:

@@ -73,6 +73,33 @@ def test_a_ball_lies_around_its_centre(tmp_path: Path) -> None:
     assert one.mask.shape == (7, 5, 5)
 
 
+def test_a_place_without_size_is_its_voxel_and_has_no_box(tmp_path: Path) -> None:
+    spec = spec_of(center=["place"], size=[])
+    place = " ".join(map(str, world(10.3, 11.8, 6.2)))
+    (one,) = read(spec, tmp_path, f"v,{place}", header="uid,place").structures
+    assert (one.corner, one.mask.shape) == ((10, 12, 6), (1, 1, 1))
+    raster = raster_of(grid_of(), "axial")
+    said = [Said3D(structure=one, is_known=False)]
+    (found,), absent = describe_slice(
+        said, "axial", 6, grid=grid_of(), raster=raster, min_area_px=1
+    )
+    assert (found.box, found.area_px, found.volume_ml, absent) == (None, None, None, ())
+    assert found.position
+
+
+@pytest.mark.parametrize("place", ["1 2", "1 2 3 4", "left of it", ""])
+def test_a_cell_that_is_no_place_is_a_reason(tmp_path: Path, place: str) -> None:
+    spec = spec_of(center=["place"], size=[])
+    with pytest.raises(CaseError) as caught:
+        read(spec, tmp_path, f"v,{place}", header="uid,place")
+    assert caught.value.reason == "value_invalid"
+
+
+def test_two_columns_of_a_place_are_no_manifest() -> None:
+    with pytest.raises(ValueError, match="center is one column or three"):
+        spec_of(center=["x", "y"])
+
+
 def test_lps_counts_to_the_left_and_to_the_back(tmp_path: Path) -> None:
     x, y, z = world(10, 12, 6)
     (ras,) = read(spec_of(), tmp_path, row([x, y, z], 6)).structures
