@@ -13,13 +13,12 @@ from converters.imaging.volumes import (
     Affine,
     Volume,
     Wanted,
+    directed,
     require_geometry,
     require_size,
     selected,
 )
 from converters.specs.volume_files import Placed, Raw, Variable
-
-_AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
 
 
 def read_stored(path: Path, name: str, spec: Raw | Variable, wanted: Wanted) -> list[Volume]:
@@ -70,11 +69,7 @@ def placed(values: npt.NDArray[Any], spec: Placed, name: str, wanted: Wanted) ->
 
 def affine_of(spec: Placed) -> Affine:
     """Voxel index, in the order of the lettered axes, to millimetres in RAS from voxel 0."""
-    affine = np.diag([0.0, 0.0, 0.0, 1.0])
-    letters = spec.axes.replace("*", "")
-    for column, (letter, spacing) in enumerate(zip(letters, spec.spacing_mm, strict=True)):
-        affine[_AXIS[letter], column] = spacing if letter in "RAS" else -spacing
-    return affine
+    return directed(spec.axes.replace("*", ""), spec.spacing_mm)
 
 
 def _read_raw(path: Path, name: str, spec: Raw) -> npt.NDArray[Any]:

@@ -5,8 +5,8 @@ whose place the manifest gives). What does not say where the patient's left and 
 refused.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +119,27 @@ def read_volumes(
             from converters.imaging.stored import read_stored
 
             return read_stored(path, relative, how.stored, wanted)
-        return _read_placed(root, path, relative, wanted, how)
+        found = _read_placed(root, path, relative, wanted, how)
     except OSError as error:
         raise root.unreadable(relative, error) from error
+    return [_taken_as(how.axes_taken_as, one) for one in found] if how.axes_taken_as else found
+
+
+def _taken_as(letters: str, volume: Volume) -> Volume:
+    """A volume whose axes are taken to run as the manifest says; its spacing stays."""
+    affine = directed(letters, spacing_of(volume.affine))
+    affine[:3, 3] = volume.affine[:3, 3]
+    step: dict[str, Json] = {"step": "take_axes", "as": letters}
+    return replace(volume, affine=affine, steps=(*volume.steps, step))
+
+
+def directed(letters: str, spacing_mm: Sequence[float]) -> Affine:
+    """An affine whose axes run the way of a letter each (R or L, A or P, S or I), from 0."""
+    affine = np.diag([0.0, 0.0, 0.0, 1.0])
+    for column, (letter, spacing) in enumerate(zip(letters, spacing_mm, strict=True)):
+        row = next(at for at, pair in enumerate(("RL", "AP", "SI")) if letter in pair)
+        affine[row, column] = spacing if letter in "RAS" else -spacing
+    return affine
 
 
 def _read_placed(

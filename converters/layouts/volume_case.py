@@ -261,7 +261,7 @@ def _sample(
         absent=absent,
         modality=manifest.modality,
         anatomy=tuple(manifest.anatomy),
-        view=plane,
+        view=layout.views.get(plane, plane),
         sequence=known.shown.sequence,
         spacing_mm=raster.spacing_mm,
         source_path=known.shown.path,

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, model_validator
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
 from converters.specs.base import ModalityCode, PathPattern, Spacing, SplitRule, Strict, Text
 from converters.specs.grey import Grey, WindowName
-from converters.specs.volume_files import VolumeFiles
+from converters.specs.videos import Frames, VideoAnnotation
+from converters.specs.volume_files import OnImageGrid, VolumeFiles
 
 
 def _check_regex(value: str) -> str:
@@ -56,6 +57,7 @@ class Images(LayoutSpec):
     annotations: Annotated[list[PictureAnnotation], Field(min_length=1)]
     spacing: Spacing | None = None
     window: WindowName | None = None
+    hounsfield: StoredHounsfield | None = None
 
 
 class Slices(Strict):
@@ -86,6 +88,7 @@ class VolumeLayout(LayoutSpec):
 
     `hu: check` holds every CT against what Hounsfield units look like. A spacing outside
     `voxel_mm` is refused; without it, one that no clinical scanner of the modality makes.
+    `views` says what a plane is called where its slices are none of the body: "short-axis".
     """
 
     annotations: Annotated[list[VolumeAnnotation], Field(min_length=1)]
@@ -94,6 +97,7 @@ class VolumeLayout(LayoutSpec):
     voxel_mm: VoxelSizes | None = None
     slices: Slices
     sequence: str = ""
+    views: dict[Literal["axial", "coronal", "sagittal"], Text] = {}
     min_area_px: Annotated[int, Field(ge=1)] = 8
 
     @model_validator(mode="after")
@@ -130,6 +134,13 @@ class Volumes(VolumeLayout, VolumeFiles):
             raise ValueError("sequences say what `sequence` and `volume` would")
         if isinstance(self.sequences, dict) and self.images not in self.sequences.values():
             raise ValueError(f"`images` {self.images!r} must be the pattern of one sequence")
+        return self
+
+    @model_validator(mode="after")
+    def _axes_are_taken_alike(self) -> Self:
+        taken = {one.axes_taken_as for one in self.annotations if isinstance(one, OnImageGrid)}
+        if taken - {self.axes_taken_as}:
+            raise ValueError("axes_taken_as must be the same for images and annotations")
         return self
 
 
@@ -178,4 +189,18 @@ class Series(VolumeLayout):
     if_several: Literal["reject", "all"] = "reject"
 
 
-Layout = Annotated[Images | Volumes | Series, Field(discriminator="kind")]
+class Videos(LayoutSpec):
+    """Video files whose frames are annotated: avi, mp4, mov, mkv, webm, mpg, wmv.
+
+    `images` is the pattern of the videos. A video whose rate differs from `rate` by more than one
+    percent is rejected: the numbers of frames would mean others.
+    """
+
+    kind: Literal["videos"]
+    annotations: Annotated[list[VideoAnnotation], Field(min_length=1)]
+    frames: Frames = Frames()
+    rate: Annotated[float, Field(gt=0)] | None = None
+    spacing: Spacing | None = None
+
+
+Layout = Annotated[Images | Volumes | Series | Videos, Field(discriminator="kind")]

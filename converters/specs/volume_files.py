@@ -1,13 +1,23 @@
 """How the volume files of a source are stored, where their own headers do not say it all."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from converters.specs.base import Strict, Text
 
 _OPPOSITE = ("RL", "AP", "SI")
 
+
+def _check_axes(value: str) -> str:
+    letters = value.replace("*", "")
+    told = {pair for pair in _OPPOSITE for letter in letters if letter in pair}
+    if len(letters) != 3 or len(told) != 3 or len(value) > 4:
+        raise ValueError(f"axes {value!r} must name one of R L, one of A P, one of S I")
+    return value
+
+
+Axes = Annotated[str, AfterValidator(_check_axes)]
 Extent = Annotated[int, Field(ge=1)]
 Millimetres = Annotated[float, Field(gt=0)]
 
@@ -21,16 +31,8 @@ class Placed(Strict):
     voxel size along the lettered axes, in the same order.
     """
 
-    axes: Annotated[str, Field(pattern=r"^[RLAPSI*]{3,4}$")]
+    axes: Axes
     spacing_mm: Annotated[list[Millimetres], Field(min_length=3, max_length=3)]
-
-    @model_validator(mode="after")
-    def _three_directions(self) -> "Placed":
-        letters = self.axes.replace("*", "")
-        told = {pair for pair in _OPPOSITE for letter in letters if letter in pair}
-        if len(letters) != 3 or len(told) != 3 or self.axes.count("*") > 1:
-            raise ValueError(f"axes {self.axes!r} must name one of R L, one of A P, one of S I")
-        return self
 
 
 class Raw(Placed):
@@ -79,11 +81,21 @@ class VolumeFiles(Strict):
             files hold one.
         trusted_form: Which of NIfTI's two affines the owners use, where the two of a file
             differ; without it such a file is rejected.
+        axes_taken_as: The way in which the indices of a file are taken to grow, where its
+            directions are not those of the body, as in short-axis stacks of the heart: "LPS"
+            shows the slices of the last axis as they are stored.
     """
 
     stored: Stored | None = None
     volume: Annotated[int, Field(ge=0)] | None = None
     trusted_form: Literal["sform", "qform"] | None = None
+    axes_taken_as: Axes | None = None
+
+    @model_validator(mode="after")
+    def _axes_are_said_once(self) -> Self:
+        if self.axes_taken_as and (self.stored or "*" in self.axes_taken_as):
+            raise ValueError("axes_taken_as is for files with directions, a letter an axis")
+        return self
 
 
 class OnImageGrid(VolumeFiles):

@@ -19,6 +19,7 @@ ORIENTATIONS = [
     for axes in permutations(range(3))
     for signs in product((1, -1), repeat=3)
 ]
+_AS_IN_DICOM = 42  # the number of ORIENTATIONS that stores to the left, to the back, to the head
 AFFINE = np.array([[2.0, 0, 0, -40], [0, 2.0, 0, -30], [0, 0, 3.0, -20], [0, 0, 0, 1]])
 _TO_LPS = np.diag([-1.0, -1.0, 1.0])  # MetaImage and NRRD count to the left and to the back
 _META_TYPES = {"uint8": "MET_UCHAR", "int16": "MET_SHORT", "uint16": "MET_USHORT"}
@@ -30,6 +31,8 @@ def write_volume(twin: Twin, path: str, values: np.ndarray, number: int) -> None
 
     The voxels of an MHD header go into a file beside it.
     """
+    if getattr(twin.manifest.layout, "axes_taken_as", None):
+        number = _AS_IN_DICOM
     turned, affine = _turned(values, number)
     name = path.lower()
     if name.endswith(".mhd"):

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from converters.errors import CaseError
 from converters.files import Root
+from converters.imaging.planes import slice_of, to_canonical
 from converters.imaging.volumes import Volume, Wanted, read_volume, read_volumes
 from converters.specs.volume_files import VolumeFiles
 
@@ -137,3 +139,29 @@ def test_the_only_form_is_taken_whichever_is_trusted(tmp_path: Path, trusted: st
     root = write(tmp_path, image.to_bytes())
     volume = read_volume(root, "a.nii", VolumeFiles(trusted_form=trusted))
     np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-5)
+
+
+OBLIQUE = np.array([[1.0, 0, -3.0, 7], [1.0, 0, 3.0, 8], [0, -2.0, 0, 9], [0, 0, 0, 1]])
+
+
+def test_axes_are_taken_as_the_manifest_says(tmp_path: Path) -> None:
+    root = write(tmp_path, nib.Nifti1Image(VALUES[..., 0], OBLIQUE).to_bytes())
+    volume = read_volume(root, "a.nii", VolumeFiles(axes_taken_as="LPS"))
+    np.testing.assert_array_equal(volume.values, VALUES[..., 0])
+    spacing = np.sqrt((OBLIQUE[:3, :3] ** 2).sum(axis=0))
+    np.testing.assert_allclose(volume.affine[:3, :3], np.diag([-1, -1, 1] * spacing), atol=1e-5)
+    np.testing.assert_allclose(volume.affine[:3, 3], [7, 8, 9])
+    assert volume.steps[-1] == {"step": "take_axes", "as": "LPS"}
+
+
+def test_a_stack_is_shown_as_it_is_stored(tmp_path: Path) -> None:
+    root = write(tmp_path, nib.Nifti1Image(VALUES[..., 0], OBLIQUE).to_bytes())
+    taken = to_canonical(read_volume(root, "a.nii", VolumeFiles(axes_taken_as="LPS")), "a.nii")
+    shown = slice_of(taken.values, "axial", 2)
+    np.testing.assert_array_equal(shown, VALUES[:, :, 2, 0].T)
+
+
+@pytest.mark.parametrize("axes", ["LLS", "LP", "*LPS", "lps"])
+def test_axes_that_name_no_three_directions_are_no_manifest(axes: str) -> None:
+    with pytest.raises(ValidationError):
+        VolumeFiles(axes_taken_as=axes)
