@@ -16,6 +16,7 @@ from converters.annotations.contract import (
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.grey import window_hu
+from converters.imaging.hounsfield import show_hounsfield
 from converters.imaging.pictures import Picture, read_picture, render_picture
 from converters.layouts.listing import annotation_path, list_cases
 from converters.manifest import Manifest
@@ -46,6 +47,8 @@ def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Itera
     """
     window = window_hu(layout.window) if layout.window else None
     picture = read_picture(root, case.image, window)
+    if layout.hounsfield:
+        picture = show_hounsfield(layout.hounsfield, picture, case.fields, case.image)
     said = _ask(layout, root, case, picture, _spacing(layout, picture, case.image))
     if not (said.findings or said.absent or said.exchanges):
         raise CaseError("annotation_empty", f"nothing is marked on {case.image}")

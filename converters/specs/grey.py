@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from converters.specs.base import Strict, Text
 from converters.vocabulary import words
@@ -81,3 +81,21 @@ Grey = Annotated[
     | Annotated[NamedWindows, Tag("named windows")],
     Discriminator(_kind),
 ]
+
+
+class StoredHounsfield(Strict):
+    """Pictures of 16 bits that hold Hounsfield units: the value of a pixel plus `offset` is one.
+
+    They are shown through a window by its name, or through the bounds in the field
+    `window_field` of the image: the values shown black and white, a comma between them.
+    """
+
+    offset: int
+    window: WindowName | None = None
+    window_field: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_window(self) -> "StoredHounsfield":
+        if (self.window is None) == (self.window_field is None):
+            raise ValueError("a window is named, or stands in a field of the image")
+        return self

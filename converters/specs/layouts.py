@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
 from converters.specs.base import ModalityCode, PathPattern, Spacing, SplitRule, Strict, Text
-from converters.specs.grey import Grey, WindowName
+from converters.specs.grey import Grey, StoredHounsfield, WindowName
 from converters.specs.videos import Frames, VideoAnnotation
 from converters.specs.volume_files import OnImageGrid, VolumeFiles
 
@@ -50,7 +50,8 @@ class Images(LayoutSpec):
     """2-D pictures: PNG, JPEG, BMP, TIFF or DICOM files of one image.
 
     `window` is a CT window by its name in `[window]` of vocabulary.toml, for DICOM files; without
-    it they are shown as they ask for themselves.
+    it they are shown as they ask for themselves. `hounsfield` is for pictures of 16 bits that
+    hold Hounsfield units.
     """
 
     kind: Literal["images"]
