@@ -110,7 +110,7 @@ def _finding(
     label = term(spec.labels[code])
     long_px, short_px = _lengths(ends, (1.0, 1.0))
     stated = _lengths(ends, spacing_mm) if spacing_mm else None
-    across = f"shortest diameter of the {label.term}"
+    across = f"short-axis diameter of the {label.term}"
     return Finding(
         label=label.term,
         code=code,

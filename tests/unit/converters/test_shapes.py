@@ -479,7 +479,7 @@ def test_a_published_row_has_the_box_and_diameters_that_stand_beside_it(tmp_path
     (finding,) = said.findings
     assert finding.longest_diameter_px == pytest.approx(11.9677, abs=1e-3)
     assert finding.longest_diameter_mm == pytest.approx(11.9677 * 0.488281, abs=1e-3)
-    assert finding.attributes == (("shortest diameter of the lung mass", "2.5 mm"),)
+    assert finding.attributes == (("short-axis diameter of the lung mass", "2.5 mm"),)
     assert said.spacing_mm == (0.488281, 0.488281)
 
 
@@ -487,7 +487,7 @@ def test_spacing_of_rows_counts_down_and_of_columns_across(folder: Path) -> None
     write_lesions(folder, 'x,"10, 4, 10, 14, 8, 8, 12, 8","0.5, 2"', header="id,ends,s")
     (finding,) = ask(recist_spec(spacing="s"), folder).findings
     assert finding.longest_diameter_mm == 5
-    assert finding.attributes == (("shortest diameter of the lung mass", "8.0 mm"),)
+    assert finding.attributes == (("short-axis diameter of the lung mass", "8.0 mm"),)
 
 
 def test_a_margin_is_cut_at_the_rim_and_lines_are_not(folder: Path) -> None:
