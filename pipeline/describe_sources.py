@@ -122,6 +122,8 @@ def _description(m: Manifest) -> Iterator[str]:
 def expected_files(m: Manifest) -> Iterator[tuple[str, str]]:
     """Patterns of the files on disk, and what each is for; images first."""
     yield m.layout.images, m.layout.kind
+    named = getattr(m.layout, "sequences", None)
+    yield from ((p, name) for name, p in _patterns(named).items() if p != m.layout.images)
     if m.layout.kind == "volumes" and m.layout.dataset_json:
         yield m.layout.dataset_json, "index of the source"
     for block in m.layout.annotations:
@@ -136,6 +138,10 @@ def expected_files(m: Manifest) -> Iterator[tuple[str, str]]:
         yield from ((p, f"list for {name}") for name, ps in rule.files.items() for p in ps)
     elif rule.by == "table":
         yield rule.table.path, "the official split"
+
+
+def _patterns(sequences: list[str] | dict[str, str] | None) -> dict[str, str]:
+    return sequences if isinstance(sequences, dict) else {}
 
 
 def tables_of(m: Manifest) -> list[TableFile]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.volumes import MAX_VOXELS, Volume, read_volume
+from converters.specs.volume_files import VolumeFiles
 from converters.vocabulary import words
 
 VALUES = np.arange(6 * 5 * 4, dtype=np.int16).reshape(6, 5, 4) - 30
@@ -298,3 +299,20 @@ def test_a_meta_header_that_is_none_never_reaches_itk(
     good = itk_bytes(tmp_path, "a.mha")
     assert old in good
     assert reason(tmp_path, "a.mha", good.replace(old, new, 1)).startswith("file_un")
+
+
+def test_the_volume_that_is_named_is_read_from_a_meta_image(tmp_path: Path) -> None:
+    stack = np.stack([VALUES, VALUES + 100], axis=-1)
+    head = (
+        "ObjectType = Image\nNDims = 4\nBinaryData = True\nBinaryDataByteOrderMSB = False\n"
+        "CompressedData = False\nTransformMatrix = 1 0 0 0 0 -1 0 0 0 0 1 0 0 0 0 1\n"
+        "Offset = -10 20 5 0\nElementSpacing = 2 2 3 1\nDimSize = 6 5 4 2\n"
+        "ElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+    )
+    (tmp_path / "a.mha").write_bytes(head.encode() + stack.tobytes(order="F"))
+    root = Root(source="toy", folder=tmp_path)
+    volume = read_volume(root, "a.mha", VolumeFiles(volume=1))
+    np.testing.assert_array_equal(volume.values, VALUES + 100)
+    np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-6)
+    with pytest.raises(CaseError, match="holds 2 volumes, not one"):
+        read_volume(root, "a.mha")
