@@ -96,6 +96,7 @@ class Kind:
 
 
 CT = {"shape": (512, 512, 160), "spacing": (0.8, 0.8, 2.5), "dtype": "int16", "is_ct": True}
+LARGE = {"shape": (512, 512, 2048), "spacing": (0.8, 0.8, 0.8)}
 MR = {"shape": (256, 256, 176), "spacing": (1.0, 1.0, 1.0), "is_ct": False}
 KINDS = {
     "CT 512x512x160 int16, .nii.gz": Kind(suffix=".nii.gz", **CT),
@@ -105,11 +106,9 @@ KINDS = {
     "MR 256x256x176 float32, .nii.gz": Kind(suffix=".nii.gz", dtype="float32", **MR),
     "MR 256x256x176 uint16, .nii.gz": Kind(suffix=".nii.gz", dtype="uint16", **MR),
     "CT 512x512x2048 int16 (1 GB), .nii.gz": Kind(
-        suffix=".nii.gz", is_large=True, **{**CT, "shape": (512, 512, 2048)}
+        suffix=".nii.gz", is_large=True, **{**CT, **LARGE}
     ),
-    "CT 512x512x2048 int16 (1 GB), .nii": Kind(
-        suffix=".nii", is_large=True, **{**CT, "shape": (512, 512, 2048)}
-    ),
+    "CT 512x512x2048 int16 (1 GB), .nii": Kind(suffix=".nii", is_large=True, **{**CT, **LARGE}),
 }
 
 
