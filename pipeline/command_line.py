@@ -13,6 +13,13 @@ EXIT_INTERRUPTED = 130
 EXIT_READER_LEFT = 141  # 128 + SIGPIPE, as other programs end: the work was not finished
 
 
+# Packages that only some sources need, and the extra that brings each.
+_EXTRAS = {
+    "nibabel": "nifti", "SimpleITK": "nifti", "h5py": "arrays", "pydicom": "dicom",
+    "pylibjpeg": "dicom", "av": "video", "tifffile": "slides", "openslide": "slides",
+}  # fmt: skip
+
+
 def positive(text: str) -> int:
     """An argument that is a whole number above zero."""
     if not text.isdecimal() or int(text) < 1:
@@ -57,6 +64,13 @@ def run_command(name: str, work: Callable[[], int]) -> int:
         return code
     except GmaiError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201 - the message is the interface
+        return EXIT_USER
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package not in _EXTRAS:
+            raise
+        remedy = f"{Path(sys.executable).name} -m pip install 'gmai[{_EXTRAS[package]}]'"
+        print(f"{name}: this needs {package}, which is not installed\n  {remedy}", file=sys.stderr)  # noqa: T201
         return EXIT_USER
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

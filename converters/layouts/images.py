@@ -1,33 +1,19 @@
 """2-D pictures: one file, one case, one sample."""
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
-from converters.annotations.contract import (
-    Question,
-    Said,
-    absent_terms,
-    countable_terms,
-    join_measurements,
-    module_of,
-    surely_absent,
-)
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.grey import window_hu
 from converters.imaging.hounsfield import show_hounsfield
 from converters.imaging.pictures import Picture, read_picture, render_picture
 from converters.layouts.listing import annotation_path, list_cases
+from converters.layouts.picture_case import ask_blocks, with_side
 from converters.manifest import Manifest
-from converters.records import Case, Entry, Finding, Outcome, Sample, Side
-from converters.specs.annotations import PictureAnnotation
+from converters.records import Case, Outcome, Sample
 from converters.specs.layouts import Images
-from converters.vocabulary import term
 
 VERSION = 1
-# Where a picture with a laterality shows that side alone.
-ONE_SIDED = frozenset({"breast", "eye", "knee", "retina"})
 
 
 def cases(manifest: Manifest, layout: Images, root: Root) -> list[Case]:
@@ -49,7 +35,13 @@ def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Itera
     picture = read_picture(root, case.image, window)
     if layout.hounsfield:
         picture = show_hounsfield(layout.hounsfield, picture, case.fields, case.image)
-    said = _ask(layout, root, case, picture, _spacing(layout, picture, case.image))
+    said = ask_blocks(
+        list(zip(layout.annotations, case.entries, strict=True)),
+        root,
+        case,
+        picture,
+        _spacing(layout, picture, case.image),
+    )
     if not (said.findings or said.absent or said.exchanges):
         raise CaseError("annotation_empty", f"nothing is marked on {case.image}")
     rendered = render_picture(picture, case.image)
@@ -95,92 +87,3 @@ def _view(said: str, own: str, name: str) -> str:
     if said and own and said != own:
         raise CaseError("labels_contradict", f"{name} is said to be {said}, its header says {own}")
     return said or own
-
-
-def with_side(
-    findings: tuple[Finding, ...], side: Side | None, anatomy: tuple[str, ...]
-) -> tuple[Finding, ...]:
-    """Give findings the side of the patient that the whole picture shows.
-
-    Only where a picture of that anatomy shows one side and nothing of the other; what names a
-    side itself must agree.
-
-    Raises:
-        CaseError: ``labels_contradict``.
-    """
-    if side not in ("left", "right") or not set(anatomy) <= ONE_SIDED:
-        return findings
-    other = sorted(one.label for one in findings if one.side and one.side != side)
-    if other:
-        raise CaseError("labels_contradict", f"{', '.join(other)} on a picture of the {side}")
-    return tuple(
-        one if term(one.label).role == "normal" else replace(one, side=side) for one in findings
-    )
-
-
-def _ask(
-    layout: Images,
-    root: Root,
-    case: Case,
-    picture: Picture,
-    spacing_mm: tuple[float, float] | None,
-) -> Said:
-    """Everything that the blocks say, in the manifest's order.
-
-    A block that gives the spacing stands before those that measure with it.
-    """
-    total = Said(spacing_mm=spacing_mm)
-    said_by: Counter[str] = Counter()
-    for spec, entry in zip(layout.annotations, case.entries, strict=True):
-        said = _ask_one(spec, entry, root, case, picture, total.spacing_mm)
-        said_by.update({f.label for f in said.findings if f.box or f.position})
-        total = Said(
-            findings=total.findings + said.findings,
-            absent=tuple(sorted({*total.absent, *said.absent})),
-            countable=total.countable + countable_terms(said.findings, spec.completeness),
-            exchanges=total.exchanges + said.exchanges,
-            spacing_mm=said.spacing_mm or total.spacing_mm,
-            modality=said.modality or total.modality,
-            anatomy=said.anatomy or total.anatomy,
-            view=said.view or total.view,
-            transforms=total.transforms + said.transforms,
-        )
-    both = {finding.label for finding in total.findings} & set(total.absent)
-    if both:
-        raise CaseError("labels_contradict", f"{', '.join(sorted(both))}: marked and absent")
-    return replace(
-        total,
-        findings=join_measurements(total.findings),
-        absent=surely_absent(total.absent, total.findings),
-        countable=_counted_once(total.countable, said_by),
-    )
-
-
-def _counted_once(countable: tuple[str, ...], said_by: Counter[str]) -> tuple[str, ...]:
-    """What two blocks mark stands twice among the findings, and may not be counted."""
-    return tuple(sorted({name for name in countable if said_by[name] == 1}))
-
-
-def _ask_one(
-    spec: PictureAnnotation,
-    entry: Entry | None,
-    root: Root,
-    case: Case,
-    picture: Picture,
-    spacing_mm: tuple[float, float] | None,
-) -> Said:
-    module = module_of(spec.kind)
-    if entry is None:
-        is_known = spec.if_missing == "absent"
-        names = module.terms_of(spec) if is_known else ()
-        return Said(absent=absent_terms(names, (), is_known=is_known))
-    question = Question(
-        root=root,
-        path=case.image,
-        fields=case.fields,
-        entry=entry,
-        picture=picture,
-        spacing_mm=spacing_mm,
-    )
-    said: Said = module.read(spec, question)
-    return said

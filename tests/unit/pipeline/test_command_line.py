@@ -83,3 +83,11 @@ def test_a_reader_that_leaves_is_no_mistake(unbuffered: str) -> None:
     )
     os.close(writing)
     assert (run.returncode, run.stderr) == (EXIT_READER_LEFT, b"")
+
+
+def test_a_package_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> int:
+        raise ModuleNotFoundError("No module named 'pydicom'", name="pydicom")
+
+    assert run_command("gmai-build", work) == 2
+    assert "pip install 'gmai[dicom]'" in capsys.readouterr().err
