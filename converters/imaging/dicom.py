@@ -22,8 +22,9 @@ from converters.records import Json
 Values = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
-# In this order, whatever else is installed: another decoder may give other values.
-_DECODERS = ("pylibjpeg", "gdcm", "pydicom")
+# In this order, whatever else is installed: another decoder may give other values. GDCM is not
+# among them: on some damaged streams it ends the process, and it reads nothing that these do not.
+_DECODERS = ("pylibjpeg", "pydicom")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,9 +115,9 @@ def _decoded(header: pydicom.FileDataset, claims: Claims) -> tuple[Values, str, 
     keywords = [keyword for keyword in PIXEL_KEYWORDS if keyword in header]
     if len(keywords) != 1:
         raise CaseError("file_unreadable", f"{claims.name} has {len(keywords)} sets of pixels")
-    uid = UID(claims.syntax)
     try:
         with quiet():
+            uid = UID(claims.syntax)
             values, told, name = _decode(header, claims, uid, header[keywords[0]].value)
     except (*BROKEN, OSError) as error:
         raise broken(claims.name, error) from error
@@ -148,12 +149,7 @@ def _decode(
     if not known:
         missing = "pip install 'gmai[dicom]'"
         raise CaseError("file_unsupported", f"{claims.name}: no decoder for {uid.name}; {missing}")
-    for name in known[:-1]:
-        try:
-            return (*decoder.as_array(header, decoding_plugin=name, **options), name)
-        except BROKEN:
-            continue  # what one decoder does not know, the next one may
-    return (*decoder.as_array(header, decoding_plugin=known[-1], **options), known[-1])
+    return (*decoder.as_array(header, decoding_plugin=known[0], **options), known[0])
 
 
 def _require_length(data: bytes, claims: Claims) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from converters.errors import CaseError
+from converters.imaging.dicom_file import quiet
 from converters.imaging.dicom_tags import integer_of, name_of, text_of
 from converters.imaging.pictures import MAX_PIXELS
 from converters.imaging.volumes import MAX_VOXELS
@@ -84,7 +85,8 @@ def claims_of(header: Dataset) -> Claims:
 
 
 def _syntax(header: Dataset, name: str) -> str:
-    syntax = str(getattr(header, "file_meta", {}).get("TransferSyntaxUID", ""))
+    with quiet():
+        syntax = str(getattr(header, "file_meta", {}).get("TransferSyntaxUID", ""))
     if not syntax:
         raise CaseError("file_unreadable", f"{name} names no transfer syntax")
     return syntax

@@ -55,7 +55,9 @@ def _require_frame(frame: bytes, claims: Claims) -> None:
     ):
         rows, columns, samples, bits = _jpeg2000_size(frame, claims.name)
     else:
-        raise CaseError("file_unsupported", f"{claims.name}: transfer syntax {claims.syntax}")
+        raise CaseError(
+            "file_unsupported", f"{claims.name}: transfer syntax {claims.syntax[:64]!r}"
+        )
     if (rows, columns, samples) != (claims.rows, claims.columns, claims.samples):
         raise CaseError(
             "shape_mismatch",

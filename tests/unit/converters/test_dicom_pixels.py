@@ -222,17 +222,31 @@ def test_damaged_files_of_pydicom_have_reasons(name: str) -> None:
         read_pixels(root, name)
 
 
-@given(at=st.integers(0, 10_000), value=st.integers(0, 255), cut=st.integers(0, 10_000))
+DAMAGED = ("MR_small_jp2klossless.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jpeg_dcmtk.dcm",
+           "MR_small_RLE.dcm", "MR_small_jpeg_ls_lossless.dcm", "MR_small.dcm")  # fmt: skip
+
+
+@given(
+    name=st.sampled_from(DAMAGED),
+    at=st.integers(0, 20_000),
+    value=st.integers(0, 255),
+    cut=st.integers(0, 20_000),
+)
 def test_damaged_bytes_give_pixels_or_a_reason(
-    tmp_path_factory: pytest.TempPathFactory, at: int, value: int, cut: int
+    tmp_path_factory: pytest.TempPathFactory, name: str, at: int, value: int, cut: int
 ) -> None:
-    data = bytearray(compressed("MR_small_jp2klossless.dcm"))
+    data = bytearray(Path(get_testdata_file(name, download=False)).read_bytes())
     data[at % len(data)] = value
     if cut % 3 == 0:
         del data[cut % len(data) :]
     root = rooted(tmp_path_factory.mktemp("damaged"), bytes(data) or b"x")
     with contextlib.suppress(CaseError):
-        assert read_pixels(root, "image.dcm").values.shape == (64, 64)
+        assert read_pixels(root, "image.dcm").values.size
+
+
+def test_no_stream_reaches_a_decoder_that_ends_the_process() -> None:
+    decoders = read_pixels(*shipped("SC_rgb_jpeg_dcmtk.dcm")).transforms[0]["decoder"]
+    assert decoders == "pylibjpeg"
 
 
 # Stored values.
