@@ -48,7 +48,7 @@ def test_a_word_that_is_not_in_the_vocabulary_is_a_mistake(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["list", "--modality", "MRI"]) == 2
-    assert "'MRI' is not known\n  there are: CR, CT" in capsys.readouterr().err
+    assert "'MRI' is not known\n  there are: CBCT, CR, CT" in capsys.readouterr().err
 
 
 def test_each_source_is_shown(loaded: LoadedManifest, capsys: pytest.CaptureFixture[str]) -> None:
