@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from converters.manifest import Evidence, Expect, Manifest, Package, json_schema, list_sources
 from converters.manifest import load_manifest as load
-from converters.specs import annotations, grey, layouts, shapes
+from converters.specs import annotations, grey, layouts, shapes, volume_files
 from converters.specs.base import (
     Spacing,
     SplitByDigest,
@@ -92,7 +92,8 @@ def _manifests_page() -> Iterator[str]:
     places: list[type[BaseModel]] = [
         layouts.Images, layouts.Volumes, layouts.Series, layouts.SeriesChoice,
         grey.Window, grey.NamedWindow, grey.NamedWindows, grey.Percentiles, grey.Scale,
-        layouts.Slices, layouts.VoxelSizes,
+        layouts.Slices, layouts.VoxelSizes, volume_files.VolumeFiles, volume_files.OnImageGrid,
+        volume_files.Raw, volume_files.Variable,
         SplitByField, SplitByLists, SplitByTable, SplitByDigest, Spacing,
     ]  # fmt: skip
     for model in places:
