@@ -11,7 +11,7 @@ from tests.fakes.volumes import SHAPE, all_terms, phantom
 
 def write(spec: StructureFiles, twin: Twin) -> None:
     """Write every structure of every image."""
-    inside = 1 if spec.threshold is None else int(spec.threshold * 2)
+    inside = 1 if spec.threshold is None else max(1, int(spec.threshold * 2))
     for image in twin.images:
         blocks = {b.term: b for b in phantom(all_terms(twin.manifest.layout), image.number)}
         for code, term in spec.labels.items():
