@@ -6,32 +6,27 @@ UIDs say what belongs together, positions say what lies where.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.dicom import DicomPixels, read_pixels
 from converters.imaging.dicom_file import quiet
 from converters.imaging.dicom_geometry import (
-    MAX_TURN,
     SAME_MM,
     affine_of,
     depth_along,
     order_slices,
     plane_of,
 )
-from converters.imaging.dicom_marks import MARKS
 from converters.imaging.dicom_slices import THREADS, ImageFile, SeriesFacts, Slice
+from converters.imaging.dicom_split import split_slices
 from converters.imaging.dicom_stack import Stack
 from converters.imaging.dicom_suv import suv_of
 from converters.imaging.volumes import MAX_VOXELS, Volume
 from converters.records import Json
-
-_MARKS_TOGETHER = 3  # attributes that may be needed to tell the volumes of a series apart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,13 +106,15 @@ def read_series(root: Root, files: SeriesFiles) -> Volume:
             :func:`converters.imaging.dicom.read_pixels` raises.
         SourceError: The disk did not give a file; running again may help.
     """
-    first = files.slices[0]
+    _require_same_copies(root, files)
+    slices, repeated = _without_repeats(root, files.slices)
+    files = replace(files, slices=slices)
+    first = slices[0]
     name = first.path
-    affine = affine_of(files.slices, name)
+    affine = affine_of(slices, name)
     shape = (len(files.slices), first.rows, first.columns)
     if (voxels := shape[0] * shape[1] * shape[2]) > MAX_VOXELS:
         raise CaseError("file_too_large", f"{name} claims {voxels:,} voxels of {MAX_VOXELS:,}")
-    _require_same_copies(root, files)
     stack = Stack(shape, files.facts.modality, name)
     places: dict[str, list[tuple[int, int | None]]] = {}
     for at, one in enumerate(files.slices):
@@ -131,6 +128,8 @@ def read_series(root: Root, files: SeriesFiles) -> Volume:
             values = values.astype(np.float32) * np.float32(factor)
         steps += (step,)
     told: dict[str, Json] = {"step": "stack_slices", "slices": shape[0], **files.part}
+    if repeated:
+        told["repeated_slices"] = repeated
     return Volume(values=values.T, affine=affine, steps=(told, *steps))
 
 
@@ -140,6 +139,24 @@ def _require_same_copies(root: Root, files: SeriesFiles) -> None:
             raise CaseError(
                 "name_duplicate", f"{path} and {other} have one SOP Instance UID and differ"
             )
+
+
+def _without_repeats(root: Root, slices: Sequence[Slice]) -> tuple[tuple[Slice, ...], int]:
+    """Slices without those that repeat, pixel by pixel, the one before them at its place."""
+    depths = depth_along(slices)
+    kept = [slices[0]]
+    for at in range(1, len(slices)):
+        is_close = depths is not None and depths[at] - depths[at - 1] < SAME_MM
+        if not (is_close and _is_repeat(root, kept[-1], slices[at])):
+            kept.append(slices[at])
+    return tuple(kept), len(slices) - len(kept)
+
+
+def _is_repeat(root: Root, one: Slice, other: Slice) -> bool:
+    if one.position != other.position or one.frame is not None or other.frame is not None:
+        return False
+    first, second = (read_pixels(root, each.path).values for each in (one, other))
+    return first.shape == second.shape and bool((first == second).all())
 
 
 def _read_files(root: Root, paths: Iterable[str]) -> Iterator[tuple[str, DicomPixels]]:
@@ -158,20 +175,18 @@ def _read_files(root: Root, paths: Iterable[str]) -> Iterator[tuple[str, DicomPi
 def _volumes(members: list[ImageFile]) -> Iterator[SeriesFiles]:
     members = sorted(members, key=lambda file: file.path)
     slices, copies = _without_copies(one for file in members for one in file.slices)
-    stacks = _stacks(slices)
     facts = {file.path: file.facts for file in members}
-    for stack, told in zip(stacks, _told_apart(stacks), strict=True):
-        for part, own in _split_by_marks(stack):
-            ordered = order_slices(own)
-            uids = {one.sop_uid: one.path for one in ordered}
-            yield SeriesFiles(
-                facts=facts[ordered[0].path],
-                slices=ordered,
-                plane=next(filter(None, map(plane_of, ordered)), ""),
-                part={**told, **part},
-                marks=_shared_marks(ordered),
-                copies=tuple((path, uids[uid]) for path, uid in copies if uid in uids),
-            )
+    for part, own in split_slices(slices):
+        ordered = order_slices(own)
+        uids = {one.sop_uid: one.path for one in ordered}
+        yield SeriesFiles(
+            facts=facts[ordered[0].path],
+            slices=ordered,
+            plane=next(filter(None, map(plane_of, ordered)), ""),
+            part=part,
+            marks=_shared_marks(ordered),
+            copies=tuple((path, uids[uid]) for path, uid in copies if uid in uids),
+        )
 
 
 def _without_copies(slices: Iterable[Slice]) -> tuple[list[Slice], list[tuple[str, str]]]:
@@ -183,97 +198,6 @@ def _without_copies(slices: Iterable[Slice]) -> tuple[list[Slice], list[tuple[st
         if kept.setdefault(key, one) is not one:
             copies[one.path] = one.sop_uid
     return list(kept.values()), list(copies.items())
-
-
-def _stacks(slices: Sequence[Slice]) -> list[list[Slice]]:
-    """Slices that could be one volume by their size and directions, largest stack first."""
-    stacks: list[list[Slice]] = []
-    for one in sorted(slices, key=_shape_key):
-        for stack in stacks:
-            if _fits(stack[0], one):
-                stack.append(one)
-                break
-        else:
-            stacks.append([one])
-    return stacks
-
-
-def _shape_key(one: Slice) -> tuple[object, ...]:
-    place = (one.directions or (), one.spacing_mm or ())
-    return (one.columns, one.rows, one.frame_of_reference_uid, one.stack, *place)
-
-
-def _fits(first: Slice, one: Slice) -> bool:
-    if first.trouble or one.trouble:  # told when the volume is read, if it is ever asked for
-        return (first.columns, first.rows) == (one.columns, one.rows)
-    alike = all(
-        getattr(first, name) == getattr(one, name)
-        for name in ("columns", "rows", "frame_of_reference_uid", "stack")
-    )
-    if not (alike and first.directions and one.directions):
-        return False
-    turn = np.abs(np.subtract(first.directions, one.directions)).max()
-    spread = np.abs(np.subtract(first.spacing_mm or 0, one.spacing_mm or 0)).max()
-    return bool(turn <= MAX_TURN and spread <= SAME_MM)
-
-
-def _told_apart(stacks: Sequence[Sequence[Slice]]) -> list[dict[str, str]]:
-    """What differs between stacks, in words that do not depend on how many there are."""
-    said = [_described(stack[0]) for stack in stacks]
-    differs = [name for name in said[0] if len({one[name] for one in said}) > 1]
-    return [{name: one[name] for name in differs} for one in said]
-
-
-def _described(one: Slice) -> dict[str, str]:
-    directions = np.ravel(one.directions or ()).tolist()
-    return {
-        "plane": plane_of(one),
-        "size": f"{one.columns}x{one.rows}",
-        "stack": one.stack,
-        "spacing": "x".join(f"{value:g}" for value in one.spacing_mm or ()),
-        "directions": " ".join(f"{value + 0.0:.3f}" for value in directions),
-        "frame_of_reference": one.frame_of_reference_uid,
-    }
-
-
-def _split_by_marks(stack: list[Slice]) -> list[tuple[dict[str, str], list[Slice]]]:
-    """One volume, or several where slices lie at the same place and marks tell them apart.
-
-    Marks are taken that leave no two slices at one place in a volume, and make no more
-    volumes than slices lie at one place. Where none do, all stay together, to be refused.
-    """
-    depths = depth_along(stack)
-    if depths is None:
-        return [({}, stack)]
-    places = _places(depths)
-    deepest = int(np.bincount(places).max())
-    if deepest == 1:
-        return [({}, stack)]
-    varied = [name for name in MARKS if len({one.marks.get(name) for one in stack}) > 1]
-    for count in range(1, _MARKS_TOGETHER + 1):
-        for names in combinations(varied, count):
-            groups: dict[tuple[str, ...], list[int]] = {}
-            for at, one in enumerate(stack):
-                groups.setdefault(tuple(one.marks.get(n, "") for n in names), []).append(at)
-            if len(groups) == deepest and all(_is_apart(places[at]) for at in groups.values()):
-                return [
-                    (dict(zip(names, key, strict=True)), [stack[at] for at in own])
-                    for key, own in sorted(groups.items())
-                ]
-    return [({}, stack)]
-
-
-def _places(depths: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """A number for each slice, the same for those that lie at one place."""
-    order = np.argsort(depths, kind="stable")
-    numbers = np.concatenate([[0], np.cumsum(np.diff(depths[order]) >= SAME_MM)])
-    places = np.empty(len(depths), dtype=np.intp)
-    places[order] = numbers
-    return places
-
-
-def _is_apart(places: npt.NDArray[np.intp]) -> bool:
-    return np.unique(places).size == places.size
 
 
 def _shared_marks(slices: Sequence[Slice]) -> dict[str, str]:

@@ -8,13 +8,15 @@ from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.imaging.dicom_series import SeriesFiles, group_series, read_series, same_volume
 from converters.imaging.dicom_slices import read_slices
+from converters.imaging.volumes import Volume
 from converters.layouts.listing import cases_of, faulty_case
-from converters.layouts.series_choice import Chosen, choose_series
+from converters.layouts.series_choice import Chosen, choice_of, choose_series
 from converters.layouts.volume_case import convert_volume
 from converters.manifest import Manifest
 from converters.pattern import match_paths
 from converters.records import Case, Json, Outcome, Sample
-from converters.specs.layouts import Series
+from converters.specs.grey import Scale
+from converters.specs.layouts import Series, SeriesChoice
 
 VERSION = 1
 _PART = "part:"  # before the names of what tells a volume from others of its series
@@ -125,14 +127,38 @@ def convert(manifest: Manifest, layout: Series, root: Root, case: Case) -> Itera
         if name.startswith(_PART)
     }
     series = same_volume(files, part)
-    if series is None:
+    choice = choice_of(manifest, layout, replace(series, part=part)) if series else None
+    if series is None or choice is None:
         raise CaseError("series_missing", f"{case.image} is no longer what it was when listed")
     volume = read_series(root, series)
-    sequence = case.fields.get("sequence", "") or layout.sequence
+    layout = _layout_of(layout, choice, series)
+    _require_unit(layout, volume, case)
     # Of several choices, each has its own modality.
     manifest = manifest.model_copy(update={"modality": series.facts.modality})
+    sequence = choice.sequence or layout.sequence
     for outcome in convert_volume(manifest, layout, root, case, volume, sequence=sequence):
         yield _with_slice(outcome, series) if isinstance(outcome, Sample) else outcome
+
+
+def _layout_of(layout: Series, choice: SeriesChoice, series: SeriesFiles) -> Series:
+    """The layout as it is for one choice: its own grey, and Hounsfield units for CT alone."""
+    is_ct = series.facts.modality == "CT"
+    return layout.model_copy(
+        update={"grey": choice.grey or layout.grey, "hu": layout.hu if is_ct else "unchecked"}
+    )
+
+
+def _require_unit(layout: Series, volume: Volume, case: Case) -> None:
+    """Refuse PET that is not SUV where the manifest's scale of grey levels is."""
+    if not isinstance(layout.grey, Scale) or "SUV" not in layout.grey.unit.upper():
+        return
+    for step in volume.steps:
+        if step["step"] == "pet_values":
+            raise CaseError(
+                "value_invalid",
+                f"{case.image}: no SUV, and the grey levels are a scale of it: "
+                f"{step['no_suv_because']}",
+            )
 
 
 def _with_slice(sample: Sample, series: SeriesFiles) -> Sample:

@@ -71,6 +71,11 @@ def choose_series(
     return kept, [*unmet, *shared]
 
 
+def choice_of(manifest: Manifest, layout: Series, series: SeriesFiles) -> SeriesChoice | None:
+    """The first choice that a volume fits."""
+    return next((one for one in layout.choices if _fits(manifest, one, series)), None)
+
+
 def _one_a_file(chosen: Iterable[Chosen]) -> tuple[list[Chosen], list[Unmet]]:
     """Volumes by path: a case is named by its first file, and two cannot have one name."""
     kept: dict[str, Chosen] = {}
@@ -125,7 +130,7 @@ def _unmet(
 
 
 def _said(choice: SeriesChoice) -> str:
-    stated = choice.model_dump(exclude_defaults=True, exclude={"if_missing"})
+    stated = choice.model_dump(exclude_defaults=True, exclude={"if_missing", "grey"})
     return ", ".join(f"{name} {value}" for name, value in stated.items()) or "any"
 
 

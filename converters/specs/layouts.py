@@ -159,6 +159,7 @@ class SeriesChoice(Strict):
             temporal_position, image_type, inversion_time, trigger_time, echo_number,
             gradient, acquisition, acquisition_time, size, stack.
         min_slices: Fewer slices are a scout, or a part of a download.
+        grey: How its values become grey levels; the layout's where it is not stated.
         if_missing: What a study without such a series means: it is rejected, or is left out
             without a word.
     """
@@ -170,6 +171,7 @@ class SeriesChoice(Strict):
     image_type: list[Text] = []
     part: dict[PartName, Text] = {}
     min_slices: Annotated[int, Field(ge=1)] = 1
+    grey: Grey | None = None
     if_missing: Literal["reject", "skip"] = "reject"
 
 
@@ -181,7 +183,8 @@ class Series(VolumeLayout):
     series_description, series_number, modality and sequence are the fields of a series.
     A template of them, `of_each`, tells what series are chosen among: each choice must fit one
     series of it, where `if_several` is `reject`; a second one that fits is an error that lists
-    the candidates. With `all`, every one that fits is a case.
+    the candidates. With `all`, every one that fits is a case. PET is read as SUV where the tags
+    allow, and a `scale` in SUV is refused where they do not; `hu` is about CT alone.
     """
 
     kind: Literal["series"]

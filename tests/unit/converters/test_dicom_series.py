@@ -178,6 +178,20 @@ def test_a_copy_of_a_file_is_read_once(written) -> None:
     assert np.array_equal(only_volume(written(files)).values, STORED.T)
 
 
+def test_a_slice_that_repeats_another_is_read_once(written) -> None:
+    files = plain()
+    files["again.dcm"] = slice_dataset(STORED[2], places()[2], key="again")
+    volume = only_volume(written(files))
+    assert np.array_equal(volume.values, STORED.T)
+    assert volume.steps[0] == {"step": "stack_slices", "slices": 5, "repeated_slices": 1}
+
+
+def test_a_slice_at_the_place_of_another_that_differs_is_no_repeat(written) -> None:
+    files = plain()
+    files["again.dcm"] = slice_dataset(STORED[1], places()[2], key="again")
+    assert "1 slices of 6 lie where another one does" in reason(written(files))[1]
+
+
 # --- several volumes in a series -------------------------------------------------------------
 
 

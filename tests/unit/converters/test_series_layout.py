@@ -195,6 +195,26 @@ def test_pixels_that_are_cut_short_refuse_the_series(twin: Twin) -> None:
     assert [out.reason for out in found] == ["file_unreadable"]
 
 
+def test_each_choice_has_its_own_grey_and_modality(tmp_path: Path) -> None:
+    uptake = {"map": "scale", "low": 0, "high": 300, "unit": "counts"}
+    manifest = manifest_of(choices=[T2, {**ADC, "modality": "PT", "grey": uptake}])
+    found = outcomes(manifest, build_twin(manifest, tmp_path).folder)
+    greys = set()
+    for out in found:
+        assert isinstance(out, Sample)
+        (mapped,) = (step for step in out.transforms if "high" in step)
+        greys.add((out.sequence, out.modality, mapped["high"] == 300))
+    assert greys == {("T2", "MR", False), ("ADC", "PT", True)}
+
+
+def test_a_scale_of_suv_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    uptake = {"map": "scale", "low": 0, "high": 10, "unit": "SUV"}
+    manifest = manifest_of(choices=[{"modality": "PT", "grey": uptake}])
+    found = outcomes(manifest, build_twin(manifest, tmp_path).folder)
+    assert {out.reason for out in found if isinstance(out, Rejection)} == {"value_invalid"}
+    assert all("Units are missing, not BQML" in out.message for out in found)
+
+
 @pytest.mark.parametrize(
     "choice", [{"description": "("}, {"part": {"weather": "fine"}}, {"plane": "oblique"}]
 )
