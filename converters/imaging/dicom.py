@@ -25,6 +25,7 @@ Mask = npt.NDArray[np.bool_]
 # In this order, whatever else is installed: another decoder may give other values. GDCM is not
 # among them: on some damaged streams it ends the process, and it reads nothing that these do not.
 _DECODERS = ("pylibjpeg", "pydicom")
+_VIEW: dict[str, Any] = {"view_only": True}  # native pixels are not copied
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,7 @@ class DicomPixels:
         header: Its attributes.
         values: Shape (rows, columns) or (frames, rows, columns), in modality units (Hounsfield
             units for CT) of grey images, as stored for a palette; (..., 3) for colour, in RGB.
+            It may be a view that cannot be written to.
         padding: Where the stored value says that nothing was measured, same shape; None where
             nowhere.
         photometric: MONOCHROME1, MONOCHROME2, PALETTE COLOR or RGB.
@@ -142,7 +144,7 @@ def _decode(
     options: dict[str, Any] = {"allow_excess_frames": False, "correct_unused_bits": False}
     if not uid.is_encapsulated:
         _require_length(data, claims)
-        return (*get_decoder(uid).as_array(header, **options), "")
+        return (*get_decoder(uid).as_array(header, **options, **_VIEW), "")
     require_frames(data, claims)
     decoder = get_decoder(uid)
     known = [name for name in _DECODERS if name in decoder.available_plugins]

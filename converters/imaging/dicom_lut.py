@@ -138,7 +138,7 @@ def to_modality_units(
 def _rescaled(values: Values, slope: float, intercept: float, name: str) -> Values:
     """Integers stay integers where slope and intercept are: small, and counted exactly."""
     low, high = (float(value) * slope + intercept for value in (values.min(), values.max()))
-    if max(abs(low), abs(high)) > _MAX_RESCALED:
+    if max(abs(low), abs(high), abs(slope), abs(intercept)) > _MAX_RESCALED:
         raise CaseError(
             "value_invalid", f"{name}: slope {slope:g} and intercept {intercept:g} give {high:g}"
         )
@@ -146,8 +146,13 @@ def _rescaled(values: Values, slope: float, intercept: float, name: str) -> Valu
     if not is_whole:
         return values.astype(np.float32) * np.float32(slope) + np.float32(intercept)
     kind = np.int16 if min(low, high) >= -32768 and max(low, high) <= 32767 else np.int32
-    wide = np.int64 if values.dtype.itemsize > 2 else np.int32
-    return (values.astype(wide) * int(slope) + int(intercept)).astype(kind, copy=False)
+    # Every result fits, so that sums and products that wrap around on the way come out right.
+    factor, offset = np.array([int(slope), int(intercept)], dtype=np.int64).astype(kind)
+    rescaled: Values = values.astype(kind)
+    if factor != 1:
+        rescaled *= factor
+    rescaled += offset
+    return rescaled
 
 
 def _scales(header: Dataset, frames: int, name: str) -> list[tuple[float, float]]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ Values = npt.NDArray[Any]
 Grey = npt.NDArray[np.uint8]
 WINDOW_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 PERCENTILES = (0.5, 99.5)
+_TABLE = 1 << 16  # entries
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,16 @@ def apply_voi_window(
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
+def _by_table(mapping: Callable[[Values], Grey], shown: Values) -> Grey:
+    """Apply a mapping to every value that occurs, not to every pixel, where that is less."""
+    low, high = int(shown.min()), int(shown.max())
+    if shown.dtype.kind not in "iu" or high - low >= min(shown.size, _TABLE):
+        return mapping(shown)
+    table = mapping(np.arange(low, high + 1))
+    kind = np.int64 if shown.dtype.itemsize > 2 else np.int32
+    return table[shown.astype(kind) - low]
+
+
 def is_window(center: float, width: float, function: str) -> bool:
     """Whether a window can be applied at all."""
     least = 1.0 if function == "LINEAR" else 1e-6
@@ -104,11 +116,14 @@ def voi_mapping(
 
 def _given_window(center_hu: float, width_hu: float) -> VoiMapping:
     return VoiMapping(
-        apply=lambda shown: apply_voi_window(
-            shown, center=center_hu, width=width_hu, function="LINEAR_EXACT"
-        ),
+        apply=_window(center_hu, width_hu, "LINEAR_EXACT"),
         step={"step": "window", "center_hu": center_hu, "width_hu": width_hu},
     )
+
+
+def _window(center: float, width: float, function: str) -> Callable[[Values], Grey]:
+    mapping = partial(apply_voi_window, center=center, width=width, function=function)
+    return partial(_by_table, mapping)
 
 
 def _table_mapping(tables: tuple[Dataset, ...], values: Values, name: str) -> VoiMapping:
@@ -144,10 +159,7 @@ def _window_mapping(header: Dataset) -> VoiMapping | None:
         if index < len(words):
             step["explanation"] = words[index]
 
-        def apply(shown: Values, center: float = center, width: float = width) -> Grey:
-            return apply_voi_window(shown, center=center, width=width, function=function)
-
-        return VoiMapping(apply=apply, step=step)
+        return VoiMapping(apply=_window(center, width, function), step=step)
     return None
 
 

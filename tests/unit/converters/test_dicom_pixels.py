@@ -365,6 +365,12 @@ def test_no_rescaling_leaves_no_step(tmp_path: Path) -> None:
     assert [one["step"] for one in found.transforms] == ["decode_dicom"]
 
 
+@pytest.mark.parametrize("slope", [1e30, 1e10])
+def test_slope_beyond_all_units_is_refused(tmp_path: Path, slope: float) -> None:
+    data = dicom_bytes(RAMP * 0, RescaleSlope=str(slope), RescaleIntercept=0)
+    assert reason(tmp_path, data) == "value_invalid"
+
+
 def test_slope_of_nothing_is_refused(tmp_path: Path) -> None:
     data = dicom_bytes(RAMP, RescaleSlope=0, RescaleIntercept=0)
     assert reason(tmp_path, data) == "value_invalid"
