@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from converters.annotations.contract import module_of
+from converters.annotations.sides import require_sides
 from converters.annotations.structures import Marked, VolumeQuestion, empty_structure
 from converters.errors import CaseError
 from converters.files import Root
@@ -200,6 +201,7 @@ def _hear(
         ]
         steps += marked.transforms
     _require_consistent(said)
+    require_sides((one.structure for one in said), grid)
     return tuple(said), tuple(steps)
 
 

@@ -15,6 +15,7 @@ from converters.imaging.volumes import Volume
 from converters.layouts.choosing import Drawer, choose
 from converters.layouts.slicing import Said3D
 from converters.pattern import field_names
+from converters.vocabulary import term as vocabulary_term
 from tests.fakes import Twin, TwinImage
 from tests.fakes.images import owned_values
 from tests.fakes.paths import path_for
@@ -56,7 +57,19 @@ def phantom(terms: list[str], number: int) -> list[Block]:
         corner = [n * c + 1 for n, c in zip(cells[place * stride], cell, strict=True)]
         i, j, k = (slice(at, at + c - 2) for at, c in zip(corner, cell, strict=True))
         blocks.append(Block(term=term, bounds=(i, j, k)))
-    return blocks
+    return sided(blocks)
+
+
+def sided(blocks: list[Block]) -> list[Block]:
+    """The same places, with left structures on the left of their twins."""
+    place = {block.term: block.bounds for block in blocks}
+    lefts = {vocabulary_term(t).base: t for t in place if vocabulary_term(t).side == "left"}
+    rights = {vocabulary_term(t).base: t for t in place if vocabulary_term(t).side == "right"}
+    for base in lefts.keys() & rights.keys():
+        left, right = place[lefts[base]], place[rights[base]]
+        if left[0].start > right[0].start:
+            place[lefts[base]], place[rights[base]] = right, left
+    return [Block(term=block.term, bounds=place[block.term]) for block in blocks]
 
 
 def intensities(blocks: list[Block], number: int) -> np.ndarray:

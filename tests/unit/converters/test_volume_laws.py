@@ -71,8 +71,8 @@ PLANES = ("axial", "coronal", "sagittal")
 Spacing = tuple[float, float, float]
 
 
-def manifest(one: str = "left kidney", two: str = "right kidney") -> Manifest:
-    """The toy's manifest with two labels of a side."""
+def manifest(one: str = "spleen", two: str = "stomach") -> Manifest:
+    """The toy's manifest with two labels of its own."""
     text = MANIFEST.replace("CODE1", one).replace("CODE2", two)
     return parse_manifest(text, "law_volume").manifest
 
@@ -366,8 +366,10 @@ def test_a_mirrored_patient_has_right_for_left_and_nothing_else(
 ) -> None:
     # The smallest spacing runs from side to side, where a pixel is then one voxel: a pixel that
     # lies over two voxels in equal parts shows one of them, and its mirror image the other.
-    folder, affine, image = tmp_path_factory.mktemp("law"), scaled((1.0, *up)), painted(codes)
-    plain = samples(folder / "plain", codes, affine, image=image)
+    folder, affine, codes = tmp_path_factory.mktemp("law"), scaled((1.0, *up)), sided(codes)
+    image = painted(codes)
+    toy = manifest("left kidney", "right kidney")
+    plain = samples(folder / "plain", codes, affine, image=image, toy=toy)
     other = samples(
         folder / "mirrored",
         np.ascontiguousarray(codes[::-1]),
@@ -392,6 +394,29 @@ def test_a_mirrored_patient_has_right_for_left_and_nothing_else(
         seen = pixels(sample) if sample.view == "sagittal" else pixels(sample)[:, ::-1]
         assert np.array_equal(pixels(twin), seen)
     assert compared >= len(plain) / 2
+
+
+def sided(codes: np.ndarray) -> np.ndarray:
+    """The same label map, with code 1 on the left of code 2."""
+    left, right = (np.argwhere(codes == code)[:, :1] for code in (1, 2))
+    if left.size and right.size and left.mean() > right.mean():
+        return np.choose(codes, [0, 2, 1, 3]).astype(np.uint8)
+    return codes
+
+
+def test_a_mirrored_volume_with_the_old_labels_is_refused(tmp_path: Path) -> None:
+    codes = np.zeros((20, 16, 12), np.uint8)
+    codes[2:6, 4:9, 3:9], codes[13:18, 4:9, 3:9] = 1, 2
+    toy = manifest("left kidney", "right kidney")
+    assert samples(tmp_path / "plain", codes, np.diag([2.0, 2.0, 3.0, 1.0]), toy=toy)
+    store(tmp_path / "images/a.nii", painted(codes[::-1]), np.eye(4), ORIENTATIONS[0])
+    store(tmp_path / "labels/a.nii", codes[::-1], np.eye(4), ORIENTATIONS[0])
+    root, _ = locate_root(toy, tmp_path)
+    converter = converter_for(toy)
+    found = [out for case in converter.cases(root) for out in converter.convert(root, case)]
+    assert [
+        (out.reason, "the left kidney lies 12 mm to the right" in out.message) for out in found
+    ] == [("sides_swapped", True)]
 
 
 def pixels(sample: Sample) -> np.ndarray:
