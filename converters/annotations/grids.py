@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from converters.annotations.structures import Marked, VolumeQuestion
@@ -22,14 +23,28 @@ class OnGrid:
     Attributes:
         values: Shape of the image.
         before: Values on the label volume's own grid; the same array where it is the image's.
-        is_faithful: Whether no voxel of a label means that there is none in the image.
+        is_reached: Whether the label volume's own grid reaches the whole image.
+        is_coarse: Whether some of its voxels lie between those of the image.
         transforms: What was done, for provenance.
     """
 
     values: npt.NDArray[Any]
     before: npt.NDArray[Any]
-    is_faithful: bool = True
+    is_reached: bool = True
+    is_coarse: bool = False
     transforms: tuple[Mapping[str, Json], ...] = ()
+
+    @property
+    def is_faithful(self) -> bool:
+        """Whether no voxel of a label means that there is none in the image."""
+        return self.is_reached and not self.is_coarse
+
+    def cut_off(self) -> npt.NDArray[Any]:
+        """Values where labels may be cut off by the end of their own grid, within the image."""
+        if self.is_reached:
+            return self.before[:0].ravel()
+        faces = [self.before.take([0, -1], axis=axis).ravel() for axis in range(3)]
+        return np.concatenate(faces)
 
 
 def read_on_grid(spec: OnImageGrid, path: str, question: VolumeQuestion) -> OnGrid:
@@ -62,7 +77,8 @@ def put_on_grid(
     return OnGrid(
         values=moved.values,
         before=labels.values,
-        is_faithful=moved.is_faithful,
+        is_reached=moved.is_reached,
+        is_coarse=moved.is_coarse,
         transforms=(moved.step,),
     )
 
@@ -73,7 +89,7 @@ def require_reached(placed: OnGrid, path: str) -> None:
     Raises:
         CaseError: ``shape_mismatch``.
     """
-    if not placed.is_faithful:
+    if not placed.is_reached:
         raise CaseError(
             "shape_mismatch", f"{path} has a label for 0 and does not reach the whole image"
         )

@@ -1,5 +1,6 @@
 """An integer-coded volume on the grid of the image."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,11 @@ def read_structures(spec: LabelMap, question: VolumeQuestion) -> Marked:
         codes, corner, rounding = _codes(spec, placed.values, path)
     found = ndimage.find_objects(codes)
     said = [*spec.labels.items(), *spec.within.items()]
-    structures = (_structure(term, codes, code, found, corner) for code, term in said)
+    cut = {int(code) for code in np.unique(_integers(placed.cut_off(), path)[0])}
+    structures = (
+        replace(_structure(term, codes, code, found, corner), is_drawn=code not in cut)
+        for code, term in said
+    )
     marked = Marked(
         structures=merge_structures(structures), transforms=(*placed.transforms, *rounding)
     )
@@ -120,10 +125,10 @@ def _integers(
 ) -> tuple[npt.NDArray[np.integer], tuple[dict[str, Json], ...]]:
     if values.dtype.kind in "iu":
         return values, ()
-    if not np.isfinite(values).all() or np.abs(values).max() > _MAX_CODE:
+    if not np.isfinite(values).all() or np.abs(values).max(initial=0) > _MAX_CODE:
         raise CaseError("label_unknown", f"{path} holds values that are no codes")
     rounded = np.rint(values)
-    off = float(np.abs(values - rounded).max())
+    off = float(np.abs(values - rounded).max(initial=0))
     if off > _ROUNDING:
         count = int(np.count_nonzero(np.abs(values - rounded) > _ROUNDING))
         raise CaseError("label_unknown", f"{path}: {count:,} voxels hold values between codes")

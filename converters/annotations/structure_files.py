@@ -1,6 +1,7 @@
 """One binary volume a structure, all on the grid of the image."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,9 @@ def read_structures(spec: StructureFiles, question: VolumeQuestion) -> Marked:
     for path in question.entry.files:
         placed = read_on_grid(spec, path, question)
         code = _code(spec, path)
-        structures.append(cut_structure(_mask(spec, placed.values, path), spec.labels[code], code))
+        one = cut_structure(_mask(spec, placed.values, path), spec.labels[code], code)
+        is_cut = bool(_mask(spec, placed.cut_off(), path).any())
+        structures.append(replace(one, is_drawn=not is_cut))
         steps += [step for step in placed.transforms if step not in steps]
         is_faithful &= placed.is_faithful
     if spec.threshold is not None:

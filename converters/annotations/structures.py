@@ -42,8 +42,9 @@ class Structure:
         corner: Canonical index of the mask's first voxel.
         is_all_seen: False where a part of it may lie between the voxels of the image, or
             outside what its annotation reaches.
-        is_drawn: False where the mask is a ball or a box put around a stated place: it says
-            where something is, and there is nothing to measure on it.
+        is_drawn: False where the mask is a ball or a box put around a stated place, or is cut
+            off where its annotation ends within the image: it says where something is, and
+            there is nothing to measure on it.
         is_point: True where the mask is the one voxel that a stated place lies in: there is no
             box around it either.
         is_instance: Whether it is one object; several structures may then share a term.
@@ -148,7 +149,14 @@ def _merged(parts: list[Structure]) -> Structure:
         start = np.subtract(part.corner, low)
         mask[tuple(map(slice, start, start + part.mask.shape))] |= part.mask
     i, j, k = (int(value) for value in low)
-    return Structure(term=parts[0].term, code=code, mask=mask, corner=(i, j, k))
+    return Structure(
+        term=parts[0].term,
+        code=code,
+        mask=mask,
+        corner=(i, j, k),
+        is_all_seen=all(part.is_all_seen for part in parts),
+        is_drawn=all(part.is_drawn for part in parts),
+    )
 
 
 def index_single_files(pattern: str, block: Block) -> Index:

@@ -30,14 +30,20 @@ class Resampled:
 
     Attributes:
         values: On the grid; 0 where the mask's own grid does not reach.
-        is_faithful: Whether its grid reaches every voxel, and none of its voxels is passed by;
-            only then does no voxel of a label mean that there is none.
+        is_reached: Whether the mask's own grid reaches every voxel.
+        is_coarse: Whether voxels of the mask are passed by, since the steps are larger.
         step: What was done, for provenance.
     """
 
     values: npt.NDArray[Any]
-    is_faithful: bool
+    is_reached: bool
+    is_coarse: bool
     step: dict[str, Json]
+
+    @property
+    def is_faithful(self) -> bool:
+        """Whether no voxel of a label means that there is none."""
+        return self.is_reached and not self.is_coarse
 
 
 def resample_nearest(mask: Canonical, grid: Grid, name: str) -> Resampled:
@@ -75,7 +81,7 @@ def resample_nearest(mask: Canonical, grid: Grid, name: str) -> Resampled:
         "to_mm": list(grid.spacing_mm),
         "reached": round(reached / total, 6),
     }
-    return Resampled(values=values, is_faithful=reached == total and not is_coarse, step=step)
+    return Resampled(values=values, is_reached=reached == total, is_coarse=is_coarse, step=step)
 
 
 def _positions(

@@ -83,7 +83,8 @@ def test_the_same_grid_is_the_identity(labels: np.ndarray) -> None:
     mask = canonical(labels)
     found = resample_nearest(mask, mask.grid, "mask")
     np.testing.assert_array_equal(found.values, labels)
-    assert found.is_faithful
+    assert found.is_reached
+    assert not found.is_coarse
 
 
 @given(labels=LABELS, orientation=ORIENTATIONS)
@@ -102,7 +103,8 @@ def test_whole_voxels_of_shift_are_exact(labels: np.ndarray, shift: tuple[int, i
     padded = np.pad(labels, [(n, n) for n in SHAPE])
     where = tuple(slice(n + s, 2 * n + s) for n, s in zip(SHAPE, shift, strict=True))
     np.testing.assert_array_equal(found.values, padded[where])
-    assert found.is_faithful == (shift == (0, 0, 0))
+    assert found.is_reached == (shift == (0, 0, 0))
+    assert not found.is_coarse
 
 
 @given(labels=LABELS, times=st.tuples(*[st.integers(1, 3)] * 3))
@@ -117,7 +119,8 @@ def test_a_finer_grid_repeats_voxels_and_loses_none(
     for axis, count in enumerate(times):
         expected = expected.repeat(count, axis)
     np.testing.assert_array_equal(found.values, expected)
-    assert found.is_faithful
+    assert found.is_reached
+    assert not found.is_coarse
 
 
 @settings(max_examples=60)
@@ -164,9 +167,9 @@ def test_grids_without_a_common_voxel_are_refused() -> None:
         resample_nearest(canonical(np.ones(SHAPE, np.uint8)), far, "mask")
 
 
-def test_a_coarser_grid_is_not_faithful() -> None:
+def test_a_coarser_grid_passes_voxels_by() -> None:
     coarse = grid_of((4, 4, 3), AFFINE @ np.diag([2.0, 2, 2, 1]))
-    assert not resample_nearest(canonical(np.ones(SHAPE, np.uint8)), coarse, "mask").is_faithful
+    assert resample_nearest(canonical(np.ones(SHAPE, np.uint8)), coarse, "mask").is_coarse
 
 
 def ask(folder: Path, labels: np.ndarray, grid: Grid, spec: LabelMap | StructureFiles) -> Marked:
@@ -206,6 +209,22 @@ def test_a_label_map_that_reaches_a_part_of_the_image_leaves_absence_open(tmp_pa
     marked = ask(tmp_path, BLOCK, grid_of(SHAPE, moved(AFFINE, 1, 0, 0)), MAP)
     assert marked.structures[0].voxels == 18
     assert not marked.structures[0].is_whole(SHAPE)
+    assert marked.uncertain == ("liver",)
+
+
+def test_what_is_cut_off_by_its_own_grid_is_placed_and_not_measured(tmp_path: Path) -> None:
+    grid = grid_of(SHAPE, moved(AFFINE, 1, 0, 0))
+    at_the_rim = BLOCK.copy()
+    at_the_rim[7, 2:5, 2:4] = 1
+    assert not ask(tmp_path, at_the_rim, grid, MAP).structures[0].is_drawn
+    assert ask(tmp_path, BLOCK, grid, MAP).structures[0].is_drawn
+    assert ask(tmp_path, at_the_rim, grid_of(SHAPE, AFFINE), MAP).structures[0].is_drawn
+
+
+def test_a_coarse_image_leaves_absence_open_and_measures_slices(tmp_path: Path) -> None:
+    marked = ask(tmp_path, BLOCK, grid_of((4, 4, 3), AFFINE @ np.diag([2.0, 2, 2, 1])), MAP)
+    assert marked.structures[0].is_drawn
+    assert not marked.structures[0].is_whole((4, 4, 3))
     assert marked.uncertain == ("liver",)
 
 
