@@ -31,10 +31,14 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drawing:
-    """The shapes of one file, and the size of the picture that they were drawn on, if said."""
+    """The shapes of one file, and the size of the picture that they were drawn on, if said.
+
+    `left_out` is how many of its marks have no outline.
+    """
 
     shapes: tuple[Shape, ...]
     size: tuple[int, int] | None = None
+    left_out: int = 0
 
 
 def read_labelme(form: LabelmeFile, root: Root, path: str) -> Drawing:

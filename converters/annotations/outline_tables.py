@@ -1,18 +1,20 @@
 """JSON files that hold the outlines of many images: joined with the images, read one by one."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from converters.annotations.coco import read_coco
 from converters.annotations.contract import Block, Index
 from converters.annotations.outline_files import MAX_SHAPES, Drawing, Shape, objects_of, pairs_of
 from converters.errors import CaseError, SourceError
-from converters.imaging.outlines import outline_points
+from converters.imaging.outlines import Points, outline_points
 from converters.json_files import read_json
 from converters.pattern import field_names, fill, match_paths
 from converters.records import Entry, Fault, Json
-from converters.specs.shapes import ListsFile, Polygons, ViaFile
+from converters.specs.shapes import ListsFile, Polygons, SharedFile, ViaFile
 
 
-def index_shared(spec: Polygons, form: ListsFile | ViaFile, block: Block) -> Index:
+def index_shared(spec: Polygons, form: SharedFile, block: Block) -> Index:
     """Join the objects of the JSON files with images by name and `match`.
 
     Placeholders that the patterns of files and images share must agree as well: names may
@@ -49,7 +51,7 @@ def index_shared(spec: Polygons, form: ListsFile | ViaFile, block: Block) -> Ind
 
 
 def _all_objects(
-    spec: Polygons, form: ListsFile | ViaFile, block: Block, shared: list[str]
+    spec: Polygons, form: SharedFile, block: Block, shared: list[str]
 ) -> Iterator[tuple[tuple[str, ...], Entry]]:
     paths = match_paths(spec.files, block.listing.paths)
     if not paths:
@@ -58,18 +60,12 @@ def _all_objects(
     for path, fields in paths:
         content = read_json(block.root, path)
         try:
-            read = _from_lists if isinstance(form, ListsFile) else _from_via
-            for name, codes, outlines in read(spec, form, content):  # type: ignore[arg-type]
-                key = (*(fields[field] for field in shared), name)
+            for drawn in _drawn(spec, form, path, content):
+                key = (*(fields[field] for field in shared), drawn.name)
                 if key in seen:
-                    raise ValueError(f"{name!r} stands twice, also in {seen[key]}")
+                    raise ValueError(f"{drawn.name!r} stands twice, also in {seen[key]}")
                 seen[key] = path
-                _require_known(spec, codes)
-                values: dict[str, Json] = {"codes": list(codes), "outlines": outlines}
-                labels = tuple(
-                    sorted(f"{c} {o}"[:400] for c, o in zip(codes, outlines, strict=True))
-                )
-                yield key, Entry(table=path, values=values, labels=labels)
+                yield key, _entry(spec, path, drawn)
         except (KeyError, TypeError, AttributeError, ValueError, CaseError) as error:
             raise SourceError(
                 block.source,
@@ -78,27 +74,51 @@ def _all_objects(
             ) from error
 
 
-def _require_known(spec: Polygons, codes: list[str]) -> None:
-    for code in codes:
+def _drawn(spec: Polygons, form: SharedFile, path: str, content: Json) -> Iterator["_Drawn"]:
+    if isinstance(form, ListsFile):
+        return _from_lists(form, content)
+    if isinstance(form, ViaFile):
+        return _from_via(spec, form, content)
+    return _from_coco(spec, path, content)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Drawn:
+    """What a file has of one image; an outline is a list of rings, each of them points."""
+
+    name: str
+    codes: list[str]
+    outlines: list[Json]
+    size: Json = None
+
+
+def _entry(spec: Polygons, path: str, drawn: _Drawn) -> Entry:
+    for code in drawn.codes:
         if code not in spec.labels and code not in spec.ignore:
             raise ValueError(f"{code[:60]!r} is not in the label map of the manifest")
+    said = zip(drawn.codes, drawn.outlines, strict=True)
+    values: dict[str, Json] = {
+        "codes": [*drawn.codes], "outlines": drawn.outlines, "size": drawn.size
+    }  # fmt: skip
+    labels = tuple(sorted(f"{code} {outline}"[:400] for code, outline in said))
+    return Entry(table=path, values=values, labels=labels)
 
 
-def _from_lists(
-    spec: Polygons, form: ListsFile, content: Json
-) -> Iterator[tuple[str, list[str], list[Json]]]:
+def _from_lists(form: ListsFile, content: Json) -> Iterator[_Drawn]:
     for one in objects_of(content, "the list"):
         codes, outlines = one[form.names], one[form.outlines]
         if not isinstance(codes, list) or not isinstance(outlines, list):
             raise TypeError(f"{form.names} or {form.outlines} is no list")
         if len(codes) != len(outlines) or len(codes) > MAX_SHAPES:
             raise ValueError(f"{len(codes)} {form.names} for {len(outlines)} {form.outlines}")
-        yield _text(one[form.image]), [_text(code) for code in codes], outlines
+        yield _Drawn(
+            name=_text(one[form.image]),
+            codes=[_text(code) for code in codes],
+            outlines=[[outline] for outline in outlines],
+        )
 
 
-def _from_via(
-    spec: Polygons, form: ViaFile, content: Json
-) -> Iterator[tuple[str, list[str], list[Json]]]:
+def _from_via(spec: Polygons, form: ViaFile, content: Json) -> Iterator[_Drawn]:
     if not isinstance(content, dict):
         raise TypeError("no object at the top")
     images = content.get("_via_img_metadata", content)
@@ -108,13 +128,12 @@ def _from_via(
         regions = one["regions"]
         if isinstance(regions, dict):  # as version 1 writes them
             regions = list(regions.values())
-        codes: list[str] = []
-        outlines: list[Json] = []
-        for region in objects_of(regions, "the regions"):
-            code, outline = _via_region(spec, form, region)
-            codes.append(code)
-            outlines.append(outline)
-        yield _text(one["filename"]), codes, outlines
+        drawn = [_via_region(spec, form, one) for one in objects_of(regions, "the regions")]
+        yield _Drawn(
+            name=_text(one["filename"]),
+            codes=[code for code, _ in drawn],
+            outlines=[[outline] for _, outline in drawn],
+        )
 
 
 def _via_region(spec: Polygons, form: ViaFile, region: Mapping[str, Json]) -> tuple[str, Json]:
@@ -131,6 +150,19 @@ def _via_region(spec: Polygons, form: ViaFile, region: Mapping[str, Json]) -> tu
     return code, pairs
 
 
+def _from_coco(spec: Polygons, path: str, content: Json) -> Iterator[_Drawn]:
+    known = [*spec.labels, *spec.ignore]
+    file = read_coco(path, content, known=known, wanted="segmentation")
+    for name, image in file.images.items():
+        drawn = file.annotations.get(int(str(image["id"])), [])
+        yield _Drawn(
+            name=name,
+            codes=[str(one["name"]) for one in drawn],
+            outlines=[one["segmentation"] for one in drawn],
+            size=[image["width"], image["height"]],
+        )
+
+
 def _text(value: Json) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r:.40} is no name")
@@ -141,15 +173,32 @@ def drawing_of(entry: Entry, where: str) -> Drawing:
     """The shapes that an entry holds.
 
     Raises:
-        CaseError: An outline is none.
+        CaseError: An outline is none; ``file_unsupported`` where it is a run-length code.
     """
     assert isinstance(entry.values, dict)
-    codes, outlines = entry.values["codes"], entry.values["outlines"]
+    codes, outlines, size = (entry.values[name] for name in ("codes", "outlines", "size"))
     assert isinstance(codes, list)
     assert isinstance(outlines, list)
-    return Drawing(
-        shapes=tuple(
-            Shape(code=str(code), points=outline_points(pairs_of(one, where), where))
-            for code, one in zip(codes, outlines, strict=True)
-        )
-    )
+    shapes = [
+        Shape(code=str(code), points=points, group=str(number))
+        for number, (code, outline) in enumerate(zip(codes, outlines, strict=True))
+        for points in _rings(outline, where)
+    ]
+    width, height = size if isinstance(size, list) else (None, None)
+    is_sized = isinstance(width, int) and isinstance(height, int)
+    return Drawing(shapes=tuple(shapes), size=(width, height) if is_sized else None)  # type: ignore[arg-type]
+
+
+def _rings(outline: Json, where: str) -> list[Points]:
+    if isinstance(outline, dict):
+        raise CaseError("file_unsupported", f"{where}: a run-length code among the outlines")
+    if not isinstance(outline, list) or not outline:
+        raise CaseError("value_invalid", f"{where}: {outline!r:.60} is no outline")
+    return [outline_points(pairs_of(_paired(ring), where), where) for ring in outline]
+
+
+def _paired(ring: Json) -> Json:
+    """Points of a ring that COCO writes as x, y, x, y, ..."""
+    if not isinstance(ring, list) or not ring or isinstance(ring[0], list):
+        return ring
+    return [ring[at : at + 2] for at in range(0, len(ring), 2)]

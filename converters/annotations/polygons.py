@@ -8,6 +8,7 @@ import numpy as np
 from converters.annotations.contract import Block, Index, Question, Said, absent_terms
 from converters.annotations.joins import join_files
 from converters.annotations.layers import Layer, layer_findings, mask_layer
+from converters.annotations.osirix_files import read_osirix
 from converters.annotations.outline_files import (
     Drawing,
     Shape,
@@ -25,9 +26,9 @@ from converters.specs.shapes import (
     Consensus,
     ContourFiles,
     LabelmeFile,
-    ListsFile,
+    OsirixFile,
     Polygons,
-    ViaFile,
+    SharedFile,
 )
 
 RIM_PX = 1.0  # how far an outline may reach out of the picture and still be a matter of counting
@@ -50,7 +51,7 @@ def index(spec: Polygons, block: Block) -> Index:
         SourceError: A shared file is missing or not of its kind; a name is not in the label map.
         ManifestError: The patterns have nothing in common.
     """
-    if isinstance(spec.written, ListsFile | ViaFile):
+    if isinstance(spec.written, SharedFile):
         return index_shared(spec, spec.written, block)
     if isinstance(spec.written, ContourFiles):
         _require_known_files(spec, block)
@@ -108,8 +109,8 @@ def read(spec: Polygons, question: Question) -> Said:
             are missing.
     """
     size = question.picture.size
-    objects = [one for path, drawing in _drawings(spec, question)
-               for one in _objects(spec, path, drawing, size)]  # fmt: skip
+    drawings = list(_drawings(spec, question))
+    objects = [one for path, drawing in drawings for one in _objects(spec, path, drawing, size)]
     clipped = sum(_is_clipped(spec, one, size) for one in objects)
     if spec.objects == "outlines":
         layers = list(_instance_layers(spec, objects, size))
@@ -118,6 +119,9 @@ def read(spec: Polygons, question: Question) -> Said:
     steps: list[Mapping[str, Json]] = []
     if clipped:
         steps.append({"step": "clip_outlines", "objects": clipped})
+    left_out = sum(drawing.left_out for _, drawing in drawings)
+    if left_out:
+        steps.append({"step": "pass_over_points", "marks": left_out})
     if spec.consensus and objects:
         readers = len({one.reader for one in objects})
         steps.append({"step": "consensus", "readers": readers, "at_least": spec.consensus.at_least})
@@ -129,7 +133,7 @@ def read(spec: Polygons, question: Question) -> Said:
 
 
 def _drawings(spec: Polygons, question: Question) -> Iterator[tuple[str, Drawing]]:
-    if isinstance(spec.written, ListsFile | ViaFile):
+    if isinstance(spec.written, SharedFile):
         yield question.entry.table, drawing_of(question.entry, question.path)
     for path in question.entry.files:
         yield path, _read_file(spec, path, question)
@@ -140,6 +144,8 @@ def _read_file(spec: Polygons, path: str, question: Question) -> Drawing:
         return read_labelme(spec.written, question.root, path)
     if isinstance(spec.written, ContourFiles):
         return read_contour(question.root, path, _code_of(spec, path))
+    if isinstance(spec.written, OsirixFile):
+        return read_osirix(question.root, path)
     return _read_yolo(path, question)
 
 

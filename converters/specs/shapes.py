@@ -78,6 +78,17 @@ class ListsFile(Strict):
     outlines: Text
 
 
+class CocoFile(Strict):
+    """COCO: one JSON file for many images; the outlines of `segmentation` are read.
+
+    An object of several outlines is one. Run-length codes, which stand for crowds, reject the
+    image.
+    """
+
+    format: Literal["coco"]
+    match: Text
+
+
 class ContourFiles(Strict):
     """One outline a file: lines of "x y", or a JSON list of [x, y].
 
@@ -95,8 +106,16 @@ class YoloFile(Strict):
     format: Literal["yolo"]
 
 
+class OsirixFile(Strict):
+    """A property list of OsiriX, one an image; regions of one or two points are passed over."""
+
+    format: Literal["osirix"]
+
+
+SharedFile = ViaFile | ListsFile | CocoFile
 OutlineFormat = Annotated[
-    LabelmeFile | ViaFile | ListsFile | ContourFiles | YoloFile, Field(discriminator="format")
+    LabelmeFile | ViaFile | ListsFile | CocoFile | ContourFiles | YoloFile | OsirixFile,
+    Field(discriminator="format"),
 ]
 
 

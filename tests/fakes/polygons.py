@@ -1,6 +1,7 @@
 """Twins of outlines: rectangles and rhombi in the format of the spec."""
 
 import json
+import plistlib
 from collections.abc import Iterator
 
 from converters.pattern import fill
@@ -21,7 +22,7 @@ def write(spec: Polygons, twin: Twin) -> None:
         for code in dict.fromkeys(codes):
             many = codes.count(code) if spec.objects == "outlines" else 1
             twin.expect(spec.labels[code], many)
-    if form in ("lists", "via"):
+    if form in ("lists", "via", "coco"):
         _write_shared(spec, twin, drawn)
         return
     for image in twin.images:
@@ -109,9 +110,36 @@ def _write_shared(spec: Polygons, twin: Twin, drawn: dict[str, list]) -> None:
     for image in twin.images:
         name = fill(spec.written.match, image.fields)
         files.setdefault(_path(spec, image), []).append((name, drawn[image.path]))
+    sizes = {fill(spec.written.match, i.fields): (i.width, i.height) for i in twin.images}
     for path, images in files.items():
+        if spec.written.format == "coco":
+            twin.write(path, json.dumps(_coco(spec, images, sizes)))
+            continue
         build = _lists if spec.written.format == "lists" else _via
         twin.write(path, json.dumps(build(spec, images)))
+
+
+def _coco(spec: Polygons, images: list, sizes: dict[str, tuple[int, int]]) -> dict:
+    """The first object of an image is written as two outlines that together are it."""
+    codes = [*spec.labels, *spec.ignore]
+    annotations = []
+    for number, (_, drawn) in enumerate(images):
+        for at, (code, outline) in enumerate(drawn):
+            rings = [outline] if at else [outline[:3], [outline[2], outline[3], outline[0]]]
+            annotations.append({
+                "id": len(annotations) + 1, "image_id": number + 50, "iscrowd": 0,
+                "category_id": codes.index(code) + 1, "bbox": [0, 0, 1, 1], "area": 1.0,
+                "segmentation": [[value for point in ring for value in point] for ring in rings],
+            })  # fmt: skip
+    return {
+        "images": [
+            {"id": number + 50, "file_name": name, "width": sizes[name][0],
+             "height": sizes[name][1]}
+            for number, (name, _) in enumerate(images)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": at, "name": code} for at, code in enumerate(codes, start=1)],
+    }  # fmt: skip
 
 
 def _lists(spec: Polygons, images: list) -> list:
@@ -152,4 +180,14 @@ def _via(spec: Polygons, images: list) -> dict:
     }
 
 
-_OWN = {"labelme": _labelme, "contours": _contours, "yolo": _yolo}
+def _osirix(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
+    regions = [
+        {"Name": code, "NumberOfPoints": len(outline),
+         "Point_px": [f"({x:.6f}, {y:.6f})" for x, y in outline], "Type": 15}
+        for code, outline in [*drawn, (drawn[0][0], [[3.0, 4.0]])]
+    ]  # fmt: skip
+    content = {"Images": [{"ImageIndex": 0, "NumberOfROIs": len(regions), "ROIs": regions}]}
+    twin.write(_path(spec, image), plistlib.dumps(content))
+
+
+_OWN = {"osirix": _osirix, "labelme": _labelme, "contours": _contours, "yolo": _yolo}
