@@ -1,6 +1,6 @@
 """COCO: one JSON file for many images (Lin et al. 2014, data format of cocodataset.org)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from converters.annotations.boxes import Marked, parse_number, say_boxes
@@ -15,8 +15,11 @@ _Object = Mapping[str, Json]
 
 
 @dataclass(kw_only=True)
-class _File:
-    """One COCO file: images by their name, annotations by the id of their image."""
+class CocoContent:
+    """One COCO file: images by their name, annotations by the id of their image.
+
+    An annotation has the `name` of its category, `iscrowd`, and what was asked for.
+    """
 
     path: str
     images: dict[str, _Object] = field(default_factory=dict)
@@ -64,28 +67,40 @@ def index(spec: Coco, block: Block) -> Index:
     return Index(entries=entries, faults=faults, orphans=tuple(orphans))
 
 
-def _read(spec: Coco, path: str, block: Block) -> _File:
+def _read(spec: Coco, path: str, block: Block) -> CocoContent:
     content = read_json(block.root, path)
     try:
-        return _parsed(spec, path, content)
+        return read_coco(path, content, known=[*spec.labels, *spec.ignore], wanted="bbox")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SourceError(
             block.source, f"{path} is not COCO: {error}"[:300], "get the file again, or mend it"
         ) from error
 
 
-def _parsed(spec: Coco, path: str, content: Json) -> _File:
+def read_coco(path: str, content: Json, *, known: Collection[str], wanted: str) -> CocoContent:
+    """The content of a COCO file.
+
+    Args:
+        path: Of the file.
+        content: As JSON.
+        known: Names of categories that the manifest knows.
+        wanted: What is kept of an annotation: "bbox" or "segmentation".
+
+    Raises:
+        ValueError: An id stands twice or is not listed, or a category is not known.
+        KeyError, TypeError: It is not COCO.
+    """
     if not isinstance(content, dict):
         raise TypeError("no object at the top")
-    file = _File(path=path)
+    file = CocoContent(path=path)
     file.names = _names(content)
     file.images = _images(content)
     ids = {image["id"] for image in file.images.values()}
     for one in _objects(content, "annotations"):
         name = file.names[_integer(one["category_id"])]
-        if name not in spec.labels and name not in spec.ignore:
+        if name not in known:
             raise ValueError(f"category {name!r} is not in the label map of the manifest")
-        kept = {"name": name, "bbox": one["bbox"], "iscrowd": one.get("iscrowd", 0)}
+        kept = {"name": name, wanted: one[wanted], "iscrowd": one.get("iscrowd", 0)}
         if _integer(one["image_id"]) not in ids:
             raise ValueError(f"an annotation is of image id {one['image_id']}, which is not listed")
         file.annotations.setdefault(_integer(one["image_id"]), []).append(kept)
@@ -127,7 +142,7 @@ def _integer(value: Json) -> int:
     return value
 
 
-def _entry(spec: Coco, file: _File, name: str) -> Entry:
+def _entry(spec: Coco, file: CocoContent, name: str) -> Entry:
     image = file.images[name]
     found = file.annotations.get(_integer(image["id"]), [])
     said: list[Json] = [dict(one) for one in found if one["name"] in spec.labels]

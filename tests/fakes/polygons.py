@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from converters.pattern import fill
 from converters.specs.shapes import Polygons
+from converters.vocabulary import term
 from tests.fakes import Twin, TwinImage
 from tests.fakes.paths import path_for
 
@@ -18,6 +19,13 @@ def write(spec: Polygons, twin: Twin) -> None:
     form = spec.written.format
     drawn = {image.path: list(_objects(spec, image)) for image in twin.images}
     for image in twin.images:
+        if _is_normal(twin, image):  # a lesion would contradict the folder
+            drawn[image.path] = [
+                (code, outline)
+                for code, outline in drawn[image.path]
+                if code in spec.labels and term(spec.labels[code]).role != "lesion"
+            ]
+    for image in twin.images:
         codes = [code for code, _ in drawn[image.path] if code in spec.labels]
         for code in dict.fromkeys(codes):
             many = codes.count(code) if spec.objects == "outlines" else 1
@@ -27,6 +35,15 @@ def write(spec: Polygons, twin: Twin) -> None:
         return
     for image in twin.images:
         _OWN[form](spec, twin, image, drawn[image.path])
+
+
+def _is_normal(twin: Twin, image: TwinImage) -> bool:
+    """Whether another block says of the image that there is nothing to find."""
+    return any(
+        term(other.labels[image.fields[other.field]]).role == "normal"
+        for other in twin.manifest.layout.annotations
+        if other.kind == "folder_label"
+    )
 
 
 def _objects(spec: Polygons, image: TwinImage) -> Iterator[tuple[str, Outline]]:
@@ -109,7 +126,9 @@ def _write_shared(spec: Polygons, twin: Twin, drawn: dict[str, list]) -> None:
     files: dict[str, list] = {}
     for image in twin.images:
         name = fill(spec.written.match, image.fields)
-        files.setdefault(_path(spec, image), []).append((name, drawn[image.path]))
+        listed = files.setdefault(_path(spec, image), [])
+        if drawn[image.path] or spec.if_missing == "reject":
+            listed.append((name, drawn[image.path]))
     sizes = {fill(spec.written.match, i.fields): (i.width, i.height) for i in twin.images}
     for path, images in files.items():
         if spec.written.format == "coco":

@@ -37,6 +37,7 @@ OUTLINES: dict[str, dict[str, Any]] = {
         "written": {"format": "lists", "match": "{name}.png", "image": "file", "names": "syms",
                     "outlines": "polygons"},
     },
+    "coco": {"files": "coco.json", "written": {"format": "coco", "match": "{name}.png"}},
     "yolo": {"files": "{name}.txt", "written": {"format": "yolo"}},
     "contours": {
         "files": "{name}_{class}.txt", "written": {"format": "contours", "field": "class"},

@@ -319,6 +319,50 @@ def test_via_holds_x_and_y_apart(regions: type, folder: Path) -> None:
     assert corners(ask(polygons_spec(files="v.json", written=written), folder)) == [(3, 5, 20, 9)]
 
 
+def write_coco(folder: Path, *segmentations: Any, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
+    image = {"id": 7, "file_name": "x.png", "width": size[0], "height": size[1]}
+    annotations = [
+        {"id": at, "image_id": 7, "category_id": 1, "segmentation": one}
+        for at, one in enumerate(segmentations)
+    ]
+    content = {
+        "images": [image], "annotations": annotations, "categories": [{"id": 1, "name": "m"}]
+    }  # fmt: skip
+    (folder / "c.json").write_text(json.dumps(content))
+
+
+COCO = {"files": "c.json", "written": {"format": "coco", "match": "{name}.png"}}
+
+
+def test_coco_writes_x_and_y_in_turn_and_an_object_may_have_several_outlines(folder: Path) -> None:
+    first, second = [3, 5, 20, 5, 20, 9, 3, 9], [30, 5, 34, 5, 34, 9, 30, 9]
+    write_coco(folder, [first, second], [[0, 0, 2, 0, 2, 2, 0, 2]])
+    said = ask(polygons_spec(**COCO), folder)
+    assert corners(said) == [(3, 5, 34, 9), (0, 0, 2, 2)]
+    assert [finding.area_px for finding in said.findings] == [17 * 4 + 4 * 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "wanted"),
+    [
+        ({"counts": [0, 4], "size": [HEIGHT, WIDTH]}, "file_unsupported"),
+        ([], "value_invalid"),
+        (None, "value_invalid"),
+        ([[1, 2, 3]], "value_invalid"),
+        ([[1, 2, 3, 4]], "box_empty"),
+        ([["a", 2, 3, 4, 5, 6]], "value_invalid"),
+    ],
+)
+def test_what_is_no_segmentation_is_refused(segmentation: Any, wanted: str, folder: Path) -> None:
+    write_coco(folder, segmentation)
+    assert reason(polygons_spec(**COCO), folder) == wanted
+
+
+def test_coco_for_a_picture_of_another_size_is_refused(folder: Path) -> None:
+    write_coco(folder, [[0, 0, 2, 0, 2, 2]], size=(HEIGHT, WIDTH))
+    assert reason(polygons_spec(**COCO), folder) == "size_unexpected"
+
+
 def readers_spec(at_least: int) -> Polygons:
     return polygons_spec(
         files="{name}_{c}_{reader}.txt", written={"format": "contours", "field": "c"},
