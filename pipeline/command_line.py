@@ -16,7 +16,7 @@ EXIT_READER_LEFT = 141  # 128 + SIGPIPE, as other programs end: the work was not
 # Packages that only some sources need, and the extra that brings each.
 _EXTRAS = {
     "nibabel": "nifti", "SimpleITK": "nifti", "h5py": "arrays", "pydicom": "dicom",
-    "pylibjpeg": "dicom", "av": "video", "tifffile": "slides", "openslide": "slides",
+    "pylibjpeg": "dicom", "av": "video", "openslide": "slides",
 }  # fmt: skip
 
 

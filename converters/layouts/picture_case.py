@@ -22,10 +22,11 @@ from converters.files import Root
 from converters.imaging.pictures import Picture
 from converters.records import Case, Entry, Finding, Side
 from converters.specs.annotations import PictureAnnotation
+from converters.specs.slides import SlideAnnotation
 from converters.specs.videos import VideoAnnotation
 from converters.vocabulary import term
 
-PictureBlock: TypeAlias = PictureAnnotation | VideoAnnotation
+PictureBlock: TypeAlias = PictureAnnotation | VideoAnnotation | SlideAnnotation
 # Where a picture with a laterality shows that side alone.
 ONE_SIDED = frozenset({"breast", "eye", "knee", "retina"})
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
 from converters.specs.base import ModalityCode, PathPattern, Spacing, SplitRule, Strict, Text
 from converters.specs.grey import Grey, StoredHounsfield, WindowName
+from converters.specs.slides import Microns, Regions, SlideAnnotation
 from converters.specs.videos import Frames, VideoAnnotation
 from converters.specs.volume_files import OnImageGrid, VolumeFiles
 
@@ -207,4 +208,17 @@ class Videos(LayoutSpec):
     spacing: Spacing | None = None
 
 
-Layout = Annotated[Images | Volumes | Series | Videos, Field(discriminator="kind")]
+class Slides(LayoutSpec):
+    """Whole-slide images: svs, tif, ndpi, scn, bif.
+
+    `microns_per_pixel` is what the owner states of the scans, for files that do not say it; where
+    both do, they must agree.
+    """
+
+    kind: Literal["slides"]
+    annotations: Annotated[list[SlideAnnotation], Field(min_length=1)]
+    regions: Regions
+    microns_per_pixel: Microns | None = None
+
+
+Layout = Annotated[Images | Volumes | Series | Videos | Slides, Field(discriminator="kind")]
