@@ -94,8 +94,9 @@ def _finding(
     The volume of a structure that reaches the rim of the scan is not given: a part of it
     may lie outside.
     """
-    region = region_of(resample_mask(native, raster))
     bounds = region_of(native)
+    is_as_cut = raster.size == native.shape[::-1]  # what is measured once need not be again
+    region = bounds if is_as_cut else region_of(resample_mask(native, raster))
     if region is None or bounds is None or np.count_nonzero(region.mask) < min_area_px:
         return None
     finding = region_finding(
@@ -110,15 +111,23 @@ def _finding(
     finding = replace(finding, attributes=structure.attributes)
     if not structure.is_drawn:
         return _placed_only(replace(finding, box=None) if structure.is_point else finding)
-    parts = count_parts(bounds.mask)
-    spread = longest_diameter(bounds.mask, raster.native_mm) if parts == 1 else None
+    parts = (finding.parts if is_as_cut else None) or count_parts(bounds.mask)
+    spread = _spread_mm(bounds.mask, raster, finding if is_as_cut else None)
     return replace(
         finding,
         parts=None if structure.is_instance else parts,
         area_mm2=float(np.count_nonzero(native) * np.prod(raster.native_mm)),
         longest_diameter_px=finding.longest_diameter_px if parts == 1 else None,
-        longest_diameter_mm=spread,
+        longest_diameter_mm=spread if parts == 1 else None,
     )
+
+
+def _spread_mm(mask: Mask, raster: Raster, finding: Finding | None) -> float:
+    """The longest diameter on the voxels; from that in pixels, where these are square voxels."""
+    row_mm, column_mm = raster.native_mm
+    if finding and finding.longest_diameter_px and row_mm == column_mm:
+        return finding.longest_diameter_px * row_mm
+    return longest_diameter(mask, raster.native_mm)
 
 
 def _placed_only(finding: Finding) -> Finding:
