@@ -513,3 +513,63 @@ def test_a_broken_file_is_on_record(tmp_path: Path) -> None:
     (tmp_path / "seg.dcm").write_bytes(b"\0" * 128 + b"DICM\2\0")
     found = dicom_seg.index(spec(), block(tmp_path))
     assert [path for path, _ in found.orphans] == ["seg.dcm"]
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_resampling_goes_through_the_patient_whatever_the_orientation(
+    tmp_path: Path, orientation: tuple[float, ...], kind: str
+) -> None:
+    slices = series(orientation)
+    name = write(tmp_path, slices, BLOCK, segmentation_type=kind)
+    dataset = pydicom.dcmread(tmp_path / name)
+    # Less than half a voxel along rows and columns: each centre is still in its own voxel.
+    by = 0.2 * np.array(orientation[:3]) + 0.25 * np.array(orientation[3:])
+    move(dataset, tuple(by))
+    dataset.save_as(tmp_path / name)
+    grid = grid_of(slices)
+    marked = dicom_seg.read_structures(spec(if_grid_differs="resample"), ask(tmp_path, grid))
+    assert np.array_equal(whole(marked, "liver", grid), canonical(BLOCK == 1, slices))
+    assert marked.uncertain == ("liver",)
+
+
+def test_a_segmentation_where_the_image_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CaseError) as caught:
+        edited(
+            tmp_path,
+            lambda dataset: move(dataset, (500, 0, 0)),
+            manifest={"if_grid_differs": "resample"},
+        )
+    assert caught.value.reason == "grids_apart"
+
+
+def test_one_slice_of_unknown_thickness_is_not_resampled(tmp_path: Path) -> None:
+    def shift(dataset: Dataset) -> None:
+        move(dataset, (0.24, 0, 0))
+        measures = dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+        if "SpacingBetweenSlices" in measures:
+            del measures.SpacingBetweenSlices
+
+    one = np.zeros_like(BLOCK)
+    one[2] = BLOCK[2]
+    with pytest.raises(CaseError, match="does not say how thick it is"):
+        edited(tmp_path, shift, values=one, manifest={"if_grid_differs": "resample"})
+
+
+def test_a_file_of_an_image_that_is_not_dicom_is_found_by_name(tmp_path: Path) -> None:
+    write(tmp_path, SLICES, BLOCK)
+    root = Root(source="toy", folder=tmp_path.resolve())
+    images = tuple(ImageName(path=f"{n}.nii", fields={"case": n}) for n in ("seg", "other"))
+    block = Block(source="toy", root=root, listing=root.listing(), images=images)
+    found = dicom_seg.index(spec(files="{case}.dcm", match="name"), block)
+    assert found.entries == {"seg.nii": Entry(files=("seg.dcm",))}
+
+
+def test_a_pattern_must_be_a_regular_expression() -> None:
+    with pytest.raises(ValueError, match="no regular expression"):
+        spec(labels={"liver(": "liver"})
+
+
+def test_a_block_must_map_something() -> None:
+    with pytest.raises(ValueError, match="labels or concepts"):
+        spec(labels={})
