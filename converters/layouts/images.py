@@ -7,6 +7,7 @@ from converters.files import Root
 from converters.imaging.grey import window_hu
 from converters.imaging.hounsfield import show_hounsfield
 from converters.imaging.pictures import Picture, read_picture, render_picture
+from converters.imaging.shrink import shrink_picture
 from converters.layouts.listing import annotation_path, list_cases
 from converters.layouts.picture_case import ask_blocks, with_side
 from converters.manifest import Manifest
@@ -44,8 +45,11 @@ def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Itera
     )
     if not (said.findings or said.absent or said.exchanges):
         raise CaseError("annotation_empty", f"nothing is marked on {case.image}")
-    rendered = render_picture(picture, case.image)
-    width, height = picture.size
+    shown, scale = picture, None
+    if picture.transforms:  # its bytes are not the file's any more
+        shown, scale = shrink_picture(picture, layout.max_side_px)
+    rendered = render_picture(shown, case.image)
+    width, height = shown.size
     anatomy = said.anatomy or tuple(manifest.anatomy)
     entries = [entry for entry in case.entries if entry]
     yield Sample(
@@ -56,14 +60,18 @@ def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Itera
         phash=rendered.phash,
         width=width,
         height=height,
-        findings=with_side(said.findings, picture.side, anatomy),
+        findings=with_side(
+            tuple(map(scale.finding, said.findings)) if scale else said.findings,
+            picture.side,
+            anatomy,
+        ),
         absent=said.absent,
         countable=said.countable,
         exchanges=said.exchanges,
         modality=said.modality or manifest.modality,
         anatomy=anatomy,
         view=_view(said.view, picture.view, case.image),
-        spacing_mm=said.spacing_mm,
+        spacing_mm=scale.spacing(said.spacing_mm) if scale else said.spacing_mm,
         source_path=case.image,
         annotation_path=annotation_path(case, entries),
         annotation_files=tuple(file for entry in entries for file in entry.files),

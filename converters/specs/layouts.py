@@ -52,7 +52,8 @@ class Images(LayoutSpec):
 
     `window` is a CT window by its name in `[window]` of vocabulary.toml, for DICOM files; without
     it they are shown as they ask for themselves. `hounsfield` is for pictures of 16 bits that
-    hold Hounsfield units.
+    hold Hounsfield units. Pictures of both kinds whose long side has more than `max_side_px`
+    are made smaller; the others keep their bytes.
     """
 
     kind: Literal["images"]
@@ -60,6 +61,7 @@ class Images(LayoutSpec):
     spacing: Spacing | None = None
     window: WindowName | None = None
     hounsfield: StoredHounsfield | None = None
+    max_side_px: Annotated[int, Field(ge=64)] = 1024
 
 
 class Slices(Strict):
