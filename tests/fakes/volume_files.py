@@ -41,6 +41,10 @@ def write_volume(twin: Twin, path: str, values: np.ndarray, number: int) -> None
         twin.write(path, _meta_header(turned, affine, raw.rsplit("/", 1)[-1]))
     elif name.endswith(".mha"):
         twin.write(path, _meta_header(turned, affine, "LOCAL") + turned.tobytes(order="F"))
+    elif name.endswith(".nhdr"):
+        raw = path[: -len("nhdr")] + "raw"
+        twin.write(raw, turned.tobytes(order="F"))
+        twin.write(path, _nrrd_header(turned, affine, "raw", raw.rsplit("/", 1)[-1]))
     elif name.endswith(".nrrd"):
         twin.write(path, _nrrd(turned, affine, is_packed=number % 2 == 1))
     else:
@@ -99,6 +103,12 @@ def _meta_header(turned: np.ndarray, affine: np.ndarray, data_file: str) -> byte
 
 
 def _nrrd(turned: np.ndarray, affine: np.ndarray, *, is_packed: bool) -> bytes:
+    voxels = turned.tobytes(order="F")
+    header = _nrrd_header(turned, affine, "gzip" if is_packed else "raw", "")
+    return header + b"\n" + (_packed(voxels) if is_packed else voxels)
+
+
+def _nrrd_header(turned: np.ndarray, affine: np.ndarray, encoding: str, data_file: str) -> bytes:
     steps, origin = _in_lps(affine)
     vectors = [",".join(f"{float(value):g}" for value in steps[:, axis]) for axis in range(3)]
     header = [
@@ -110,9 +120,8 @@ def _nrrd(turned: np.ndarray, affine: np.ndarray, *, is_packed: bool) -> bytes:
         "space directions: " + " ".join(f"({vector})" for vector in vectors),
         "kinds: domain domain domain",
         "endian: little",
-        f"encoding: {'gzip' if is_packed else 'raw'}",
+        f"encoding: {encoding}",
         "space origin: (" + ",".join(f"{float(value):g}" for value in origin) + ")",
     ]
-    voxels = turned.tobytes(order="F")
-    text = "\n".join(header) + "\n\n"
-    return text.encode("ascii") + (_packed(voxels) if is_packed else voxels)
+    header += [f"data file: {data_file}"] if data_file else []
+    return ("\n".join(header) + "\n").encode("ascii")
