@@ -13,7 +13,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m pipeline.show demo-out
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

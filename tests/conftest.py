@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,31 @@ def loaded(source: str) -> LoadedManifest:
     return load_manifest(source)
 
 
+@pytest.fixture(scope="session")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Twin]:
+    """A generated twin of a source, made once a process. It is shared: no test may change it."""
+
+    @cache
+    def twin_of(source: str) -> Twin:
+        folder = tmp_path_factory.mktemp(source) / "root"
+        return build_twin(load_manifest(source).manifest, folder)
+
+    return twin_of
+
+
 @pytest.fixture
-def twin(loaded: LoadedManifest, tmp_path: Path) -> Twin:
-    """A generated twin of each source in turn."""
-    return build_twin(loaded.manifest, tmp_path / "root")
+def twin(source: str, twins: Callable[[str], Twin]) -> Twin:
+    """The shared twin of each source in turn."""
+    return twins(source)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes, the tests of a source run in one, which makes its twin once."""
+    for item in items:
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        name = params.get("source") or params.get("built") or params.get("twin")
+        if name:
+            item.add_marker(pytest.mark.xdist_group(str(name)))
 
 
 @pytest.fixture(scope="session")

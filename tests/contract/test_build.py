@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,21 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from converters.manifest import list_sources, load_manifest
+from converters.manifest import list_sources
 from converters.vocabulary import words
 from pipeline import cli
 from pipeline.shards import read_shards
-from tests.fakes import build_twin
+from tests.fakes import Twin
 
 
 class Built:
     """A twin and what was built from it."""
 
-    def __init__(self, source: str, folder: Path) -> None:
+    def __init__(self, source: str, twin: Twin, folder: Path) -> None:
         self.source = source
-        self.root = folder / "root"
+        self.root = twin.folder
         self.out = folder / "out"
-        self.twin = build_twin(load_manifest(source).manifest, self.root)
+        self.twin = twin
         self.exit_code = cli.main(
             ["--source", source, "--root", str(self.root), "--out", str(self.out), "--workers", "1",
              "--partition-cases", "5"]
@@ -36,9 +37,13 @@ class Built:
 
 
 @pytest.fixture(scope="module", params=list_sources())
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(
+    request: pytest.FixtureRequest,
+    twins: Callable[[str], Twin],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Built:
     """Each source in turn, built once for all promises."""
-    return Built(request.param, tmp_path_factory.mktemp(request.param))
+    return Built(request.param, twins(request.param), tmp_path_factory.mktemp(request.param))
 
 
 def test_it_ends_well_and_makes_pairs(built: Built) -> None:

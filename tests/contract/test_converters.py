@@ -3,17 +3,18 @@
 import contextlib
 import shutil
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from converters.errors import SourceError
 from converters.files import locate_root
-from converters.manifest import LoadedManifest
+from converters.manifest import LoadedManifest, load_manifest
 from converters.records import Outcome, Rejection, Sample
 from converters.select import converter_for
 from converters.vocabulary import words
-from tests.fakes import Twin, build_twin
+from tests.fakes import Twin
 
 
 def outcomes(manifest, folder: Path) -> list[Outcome]:
@@ -23,13 +24,24 @@ def outcomes(manifest, folder: Path) -> list[Outcome]:
     return [out for case in converter.cases(root) for out in converter.convert(root, case)]
 
 
+@cache
+def outcomes_of(folder: Path, source: str) -> tuple[Outcome, ...]:
+    """Everything that a converter yields for a shared twin, asked once."""
+    return tuple(outcomes(load_manifest(source).manifest, folder))
+
+
+def made_of(twin: Twin) -> tuple[Outcome, ...]:
+    """Everything that a converter yields for a twin."""
+    return outcomes_of(twin.folder, twin.manifest.name)
+
+
 def samples(twin: Twin) -> list[Sample]:
     """The samples of a twin."""
-    return [out for out in outcomes(twin.manifest, twin.folder) if isinstance(out, Sample)]
+    return [out for out in made_of(twin) if isinstance(out, Sample)]
 
 
 def test_twin_gives_samples_without_rejections(twin: Twin) -> None:
-    found = outcomes(twin.manifest, twin.folder)
+    found = made_of(twin)
     assert [out for out in found if isinstance(out, Rejection)] == []
     assert found
 
@@ -40,7 +52,7 @@ def test_findings_are_the_ones_that_the_twin_holds(twin: Twin) -> None:
 
 
 def test_same_files_give_same_records(twin: Twin) -> None:
-    assert outcomes(twin.manifest, twin.folder) == outcomes(twin.manifest, twin.folder)
+    assert tuple(outcomes(twin.manifest, twin.folder)) == made_of(twin)
 
 
 def test_sample_ids_are_unique(twin: Twin) -> None:
@@ -80,7 +92,7 @@ def test_no_subject_stands_in_two_splits(twin: Twin) -> None:
 def test_one_folder_too_many_is_found(twin: Twin, tmp_path: Path) -> None:
     nested = tmp_path / "nested"
     nested.mkdir()
-    shutil.move(twin.folder, nested / "archive")
+    shutil.copytree(twin.folder, nested / "archive")
     root, note = locate_root(twin.manifest, nested)
     assert note or twin.manifest.layout.images.startswith("**/")  # found at any depth
     assert converter_for(twin.manifest).cases(root)
@@ -93,15 +105,14 @@ def test_empty_root_is_an_error_that_says_what_to_do(
         locate_root(loaded.manifest, tmp_path)
 
 
-def test_half_a_download_gives_reasons_or_a_clear_error(
-    loaded: LoadedManifest, tmp_path: Path
-) -> None:
-    twin = build_twin(loaded.manifest, tmp_path / "half")
-    files = sorted(path for path in twin.folder.rglob("*") if path.is_file())
+def test_half_a_download_gives_reasons_or_a_clear_error(twin: Twin, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(twin.folder, half)
+    files = sorted(path for path in half.rglob("*") if path.is_file())
     for path in files[len(files) // 2 :]:
         path.unlink()
     found: list[Outcome] = []
     with contextlib.suppress(SourceError):  # a table or a side of the pairs is missing
-        found = outcomes(twin.manifest, twin.folder)
+        found = outcomes(twin.manifest, half)
     reasons = {out.reason for out in found if isinstance(out, Rejection)}
     assert reasons <= words("rejection")

@@ -1,10 +1,13 @@
 """Promises of the text of every source, on its generated twin."""
 
 import re
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 from converters.files import locate_root
+from converters.manifest import load_manifest
 from converters.records import Sample
 from converters.select import converter_for
 from pipeline.cli import FORMATS
@@ -19,10 +22,16 @@ BOX = re.compile(r"\[(\d\.\d+), (\d\.\d+), (\d\.\d+), (\d\.\d+)\]")
 @pytest.fixture
 def written(twin: Twin) -> list[tuple[Sample, list[Pair | TextFailure]]]:
     """Every sample of a twin with its pairs."""
-    root, _ = locate_root(twin.manifest, twin.folder)
-    converter = converter_for(twin.manifest)
+    return _written(twin.folder, twin.manifest.name)
+
+
+@cache
+def _written(folder: Path, source: str) -> list[tuple[Sample, list[Pair | TextFailure]]]:
+    manifest = load_manifest(source).manifest
+    root, _ = locate_root(manifest, folder)
+    converter = converter_for(manifest)
     return [
-        (out, pairs_of(out, twin.manifest, SETTINGS))
+        (out, pairs_of(out, manifest, SETTINGS))
         for case in converter.cases(root)
         for out in converter.convert(root, case)
         if isinstance(out, Sample)

@@ -1,12 +1,13 @@
 """gmai-sources check: a folder that matches, and what is told of one that does not."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from converters.manifest import LoadedManifest, load_manifest
+from converters.manifest import load_manifest
 from pipeline.sources_cli import main
-from tests.fakes import build_twin
+from tests.fakes import Twin, build_twin
 
 
 def check(name: str, root: Path, *more: str) -> int:
@@ -26,11 +27,10 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_twin_of_every_source_matches(
-    loaded: LoadedManifest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: str, twins: Callable[[str], Twin], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = loaded.manifest.name
-    assert check(name, twin(name, tmp_path / "twin")) == 0
-    assert f"{name}: matches" in capsys.readouterr().out
+    assert check(source, twins(source).folder) == 0
+    assert f"{source}: matches" in capsys.readouterr().out
 
 
 def test_columns_of_tables_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
