@@ -65,7 +65,9 @@ class SeriesFiles:
         """In words, for a list of candidates."""
         facts = self.facts
         first = self.slices[0]
-        told = ", ".join(f"{name} {value}" for name, value in self.part.items())
+        told = ", ".join(
+            f"{name} {value}" for name, value in self.part.items() if name not in ("plane", "size")
+        )
         return (
             f"series {facts.number or '?'} {facts.description!r} ({facts.modality}, "
             f"{self.plane or 'plane not known'}, {first.columns}x{first.rows}x{len(self.slices)}"

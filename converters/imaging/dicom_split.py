@@ -58,10 +58,15 @@ def _fits(first: Slice, one: Slice) -> bool:
 
 
 def _told_apart(stacks: Sequence[Sequence[Slice]]) -> list[dict[str, str]]:
-    """What differs between stacks, in words that do not depend on how many there are."""
+    """What tells stacks apart: no more of it than is needed, the plainest first."""
     said = [_described(stack[0]) for stack in stacks]
-    differs = [name for name in said[0] if len({one[name] for one in said}) > 1]
-    return [{name: one[name] for name in differs} for one in said]
+    names: list[str] = []
+    for name in said[0]:
+        if len({tuple(one[n] for n in names) for one in said}) == len(said):
+            break
+        if len({one[name] for one in said}) > 1:
+            names.append(name)
+    return [{name: one[name] for name in names} for one in said]
 
 
 def _described(one: Slice) -> dict[str, str]:

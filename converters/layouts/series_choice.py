@@ -91,7 +91,9 @@ def _one_a_file(chosen: Iterable[Chosen]) -> tuple[list[Chosen], list[Unmet]]:
 
 def _fits(manifest: Manifest, choice: SeriesChoice, series: SeriesFiles) -> bool:
     facts = series.facts
-    said = {**series.marks, **series.part}
+    first = series.slices[0]
+    size = f"{first.columns}x{first.rows}"
+    said = {**series.marks, "size": size, "stack": first.stack, **series.part}
     image_type = said.get("image_type", "").split("\\")
     return all(
         (

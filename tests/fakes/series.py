@@ -15,7 +15,7 @@ from tests.fakes.paths import example, path_for
 from tests.fakes.volume_files import AFFINE
 from tests.fakes.volumes import SHAPE, _expect, all_terms, in_units, intensities, phantom
 
-PERSONS = 4
+PERSONS = 3
 # Axis codes that a scanner may store a plane in: columns, rows, slices.
 STORED = {
     "axial": ("LPS", "RAI", "LAI", "PLI"),

@@ -44,7 +44,7 @@ def manifest_of(**layout: Any) -> Manifest:
 
 @pytest.fixture
 def twin(tmp_path: Path) -> Twin:
-    """Four persons with two series and a scout each."""
+    """Three persons with two series and a scout each."""
     return build_twin(manifest_of(), tmp_path / "root")
 
 
@@ -70,7 +70,7 @@ def edit(folder: Path, pattern: str, **tags: object) -> None:
 def test_each_choice_gives_a_case_with_all_its_files(twin: Twin) -> None:
     found = cases(twin.manifest, twin.folder)
     assert [(case.fields["person"], case.fields["sequence"]) for case in found] == [
-        (f"person000{number}", sequence) for number in range(1, 5) for sequence in ("T2", "ADC")
+        (f"person000{number}", sequence) for number in range(1, 4) for sequence in ("T2", "ADC")
     ]
     assert {len(case.files) for case in found} == {30}
 
@@ -135,7 +135,7 @@ def test_a_study_without_the_series_lists_what_is_there(twin: Twin) -> None:
     assert missed.fault is not None
     assert missed.fault.reason == "series_missing"
     assert "sequence T2, description t2_tse.*, plane axial" in missed.fault.message
-    assert "series ? 'scout' (MR, coronal, 4x3x1" in missed.fault.message
+    assert "series ? 'scout' (MR, coronal, 4x3x1)" in missed.fault.message
 
 
 def test_a_study_may_do_without_a_series_that_is_not_needed(tmp_path: Path) -> None:
@@ -164,12 +164,12 @@ def test_all_that_fit_are_cases_where_the_manifest_says_so(tmp_path: Path) -> No
     shutil.copytree(twin.folder / "person0002" / "1", twin.folder / "person0002" / "again")
     edit(twin.folder, "person0002/again/*.dcm", SeriesInstanceUID=uid("again"))
     found = [case for case in cases(manifest, twin.folder) if not case.fault]
-    assert len(found) == 5
+    assert len(found) == 4
 
 
 def test_no_series_at_all_is_an_error_that_says_what_there_is(twin: Twin) -> None:
     manifest = manifest_of(choices=[{**T2, "description": "flair"}])
-    with pytest.raises(SourceError, match="none of 16 series is one that the manifest means"):
+    with pytest.raises(SourceError, match="none of 12 series is one that the manifest means"):
         cases(manifest, twin.folder)
 
 
