@@ -86,6 +86,7 @@ class Kind:
     dtype: str
     is_ct: bool
     is_large: bool = False
+    slope: float = 1.0
 
     def manifest(self) -> Manifest:
         """The manifest that converts it."""
@@ -101,6 +102,7 @@ MR = {"shape": (256, 256, 176), "spacing": (1.0, 1.0, 1.0), "is_ct": False}
 KINDS = {
     "CT 512x512x160 int16, .nii.gz": Kind(suffix=".nii.gz", **CT),
     "CT 512x512x160 int16, .nii": Kind(suffix=".nii", **CT),
+    "CT 512x512x160 int16 with a slope, .nii.gz": Kind(suffix=".nii.gz", slope=0.5, **CT),
     "CT 512x512x160 int16, .nrrd (gzip)": Kind(suffix=".nrrd", **CT),
     "CT 512x512x160 int16, .mha": Kind(suffix=".mha", **CT),
     "MR 256x256x176 float32, .nii.gz": Kind(suffix=".nii.gz", dtype="float32", **MR),
@@ -143,6 +145,9 @@ def make(kind: Kind, folder: Path) -> None:
         path = folder / f"{name}{kind.suffix}"
         if kind.suffix.startswith(".nii"):
             image = nibabel.Nifti1Image(array, np.diag([*kind.spacing, 1.0]))
+            if name == "image" and kind.slope != 1.0:
+                image = nibabel.Nifti1Image((array / kind.slope).astype(array.dtype), image.affine)
+                image.header.set_slope_inter(kind.slope, 0.0)
             if kind.suffix == ".nii":
                 nibabel.save(image, path)
                 continue

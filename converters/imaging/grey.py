@@ -175,8 +175,8 @@ def fill_nonfinite(values: npt.NDArray[Any], name: str) -> tuple[npt.NDArray[Any
     Raises:
         CaseError: ``image_blank``, where nothing is finite.
     """
-    if values.dtype.kind != "f":
-        return values, 0
+    if values.dtype.kind != "f" or np.isfinite((values.min(), values.max())).all():
+        return values, 0  # seen without an array of as many truths
     is_finite = np.isfinite(values)
     count = int(values.size - np.count_nonzero(is_finite))
     if count == 0:

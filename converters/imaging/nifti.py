@@ -12,7 +12,7 @@ from nibabel.spatialimages import HeaderDataError
 from converters.errors import CaseError
 from converters.imaging.gzip_stream import BROKEN, open_gzip
 from converters.imaging.nifti_forms import read_affine
-from converters.imaging.streams import fill_array, native, pass_over
+from converters.imaging.streams import fill_array, fill_scaled, native, pass_over
 from converters.imaging.volumes import (
     Values,
     Volume,
@@ -67,7 +67,7 @@ def read_nifti(
             raise CaseError("file_unreadable", f"{name} is packed, and cut or broken") from error
     return [
         Volume(
-            values=_rescaled(one, header, name),
+            values=one,
             affine=affine,
             steps=(*steps, *selected(index, total)),
         )
@@ -121,10 +121,15 @@ def _read_values(
         raise CaseError("file_unreadable", f"{name} ends before its voxels")
     *extents, total = shape
     count = int(np.prod(extents))
+    line = _line(header, name)
     found = []
     for index in range(total):
         if index in indices:
-            found.append(native(fill_array(stream, dtype, count, name)).reshape(extents, order="F"))
+            if line:
+                values: Values = fill_scaled(stream, dtype, count, line, name)
+            else:
+                values = native(fill_array(stream, dtype, count, name))
+            found.append(values.reshape(extents, order="F"))
         else:
             pass_over(stream, count * dtype.itemsize, name)
     if len(stream.read(_MAX_TAIL)) == _MAX_TAIL:
@@ -132,14 +137,12 @@ def _read_values(
     return found
 
 
-def _rescaled(values: Values, header: Nifti1Header, name: str) -> Values:
+def _line(header: Nifti1Header, name: str) -> tuple[float, float] | None:
+    """Slope and intercept of the values; None where the stored ones are meant."""
     try:
         slope, intercept = header.get_slope_inter()
     except HeaderDataError as error:
         raise CaseError("file_unreadable", f"{name}: {error}") from error
     if slope is None or (slope == 1.0 and intercept in (0.0, None)):
-        return values
-    scaled = values.astype(np.float32)
-    scaled *= np.float32(slope)
-    scaled += np.float32(intercept or 0.0)
-    return scaled
+        return None
+    return float(slope), float(intercept or 0.0)

@@ -32,6 +32,36 @@ def fill_array(
     return values
 
 
+def fill_scaled(
+    stream: BinaryIO,
+    dtype: np.dtype[np.generic],
+    count: int,
+    line: tuple[float, float],
+    name: str,
+) -> npt.NDArray[np.float32]:
+    """The next `count` values on a line, as floats; never all of the stored ones are held.
+
+    Args:
+        stream: Where they come from.
+        dtype: As they are stored.
+        count: How many.
+        line: Slope and intercept.
+        name: For messages.
+
+    Raises:
+        CaseError: ``file_unreadable``, where the stream ends before.
+    """
+    slope, intercept = (np.float32(number) for number in line)
+    scaled = np.empty(count, dtype=np.float32)
+    step = _CHUNK // dtype.itemsize
+    for start in range(0, count, step):
+        part = scaled[start : start + step]
+        part[:] = native(fill_array(stream, dtype, part.size, name))
+        part *= slope
+        part += intercept
+    return scaled
+
+
 def native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The same values in this machine's byte order; the array given is used up."""
     if values.dtype.isnative:
