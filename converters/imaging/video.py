@@ -162,6 +162,8 @@ def _described(container: InputContainer, name: str, *, can_seek: bool) -> Video
         count = len(container.streams.video)
         raise CaseError("file_unsupported", f"{name} has {count} streams of pictures, not one")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise CaseError("file_unsupported", f"{name}: its codec is not known")
     width, height = stream.codec_context.width, stream.codec_context.height
     if not 0 < width * height <= MAX_PIXELS:
         raise CaseError("file_too_large", f"{name} has frames of {width}x{height} pixels")

@@ -5,7 +5,7 @@ from converters.specs.slides import AsapXml
 from tests.fakes import Twin
 from tests.fakes.paths import path_for
 
-CORNER, SIDE, HOLE = 100, 300, 40
+CORNER, SIDE, HOLE = 0.1, 0.3, 0.04  # of the region
 
 
 def write(spec: AsapXml, twin: Twin) -> None:
@@ -14,9 +14,10 @@ def write(spec: AsapXml, twin: Twin) -> None:
         if spec.free and _is_free(spec, image.fields.get(spec.free.field)):
             continue
         group, label = list(spec.groups.items())[image.number % len(spec.groups)]
-        left = image.height + CORNER  # in the second region
-        shapes = [(group, square(left, CORNER, SIDE))]
-        shapes += [(hole, square(left + 50, CORNER + 50, HOLE)) for hole in spec.holes[:1]]
+        corner, side, hole = (round(image.height * share) for share in (CORNER, SIDE, HOLE))
+        left = image.height + corner  # in the second region
+        shapes = [(group, square(left, corner, side))]
+        shapes += [(name, square(left + hole, corner + hole, hole)) for name in spec.holes[:1]]
         path, _ = path_for(spec.files, image.fields, image.number)
         twin.write(path, document(shapes))
         twin.expect(label)

@@ -16,9 +16,10 @@ from converters.records import Outcome, Rejection, Sample
 from converters.select import converter_for
 from converters.specs.slides import Regions
 from tests.fakes import build_twin
-from tests.fakes.asap_xml import CORNER, HOLE, SIDE, document, square
+from tests.fakes.asap_xml import document, square
 from tests.fakes.slides import slide, stained
 
+CORNER, SIDE, HOLE = 102, 307, 41  # as the twin draws them
 REGIONS = Regions(microns_per_pixel=0.5, per_slide=2, tissue=0.2)
 
 
