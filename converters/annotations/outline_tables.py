@@ -11,7 +11,7 @@ from converters.imaging.outlines import Points, outline_points
 from converters.json_files import read_json
 from converters.pattern import field_names, fill, match_paths
 from converters.records import Entry, Fault, Json
-from converters.specs.shapes import ListsFile, Polygons, SharedFile, ViaFile
+from converters.specs.shapes import ListsFile, Polygons, RecordsFile, SharedFile, ViaFile
 
 
 def index_shared(spec: Polygons, form: SharedFile, block: Block) -> Index:
@@ -60,7 +60,11 @@ def _all_objects(
     for path, fields in paths:
         content = read_json(block.root, path)
         try:
-            for drawn in _drawn(spec, form, path, content):
+            if isinstance(form, RecordsFile):
+                read = _from_records(form, _names_beside(form, block, fields), content)
+            else:
+                read = _drawn(spec, form, path, content)
+            for drawn in read:
                 key = (*(fields[field] for field in shared), drawn.name)
                 if key in seen:
                     raise ValueError(f"{drawn.name!r} stands twice, also in {seen[key]}")
@@ -161,6 +165,37 @@ def _from_coco(spec: Polygons, path: str, content: Json) -> Iterator[_Drawn]:
             outlines=[one["segmentation"] for one in drawn],
             size=[image["width"], image["height"]],
         )
+
+
+def _names_beside(form: RecordsFile, block: Block, fields: Mapping[str, str]) -> dict[str, str]:
+    """Names of labels by id, from the one file that goes with a file of records."""
+    paths = [
+        path
+        for path, own in match_paths(form.names_file, block.listing.paths)
+        if all(fields.get(name, value) == value for name, value in own.items())
+    ]
+    if len(paths) != 1:
+        raise ValueError(f"{len(paths)} files match {form.names_file!r}")
+    names: dict[str, str] = {}
+    for one in objects_of(read_json(block.root, paths[0]), paths[0]):
+        if names.setdefault(_text(one["id"]), _text(one["name"])) != one["name"]:
+            raise ValueError(f"label id {one['id']!r:.60} stands twice in {paths[0]}")
+    return names
+
+
+def _from_records(form: RecordsFile, names: Mapping[str, str], content: Json) -> Iterator[_Drawn]:
+    """Records of one image together, in the order of the file."""
+    found: dict[str, _Drawn] = {}
+    for one in objects_of(content, "the records"):
+        image, codes = _text(one[form.image]), one[form.codes]
+        points = [[at["x"], at["y"]] for at in objects_of(one[form.points], "the points")]
+        if not isinstance(codes, list):
+            raise TypeError(f"{form.codes} is no list")
+        drawn = found.setdefault(image, _Drawn(name=image, codes=[], outlines=[]))
+        for code in codes:
+            drawn.codes.append(names[_text(code)])
+            drawn.outlines.append([[*points]])
+    yield from found.values()
 
 
 def _text(value: Json) -> str:

@@ -89,6 +89,26 @@ class CocoFile(Strict):
     match: Text
 
 
+class RecordsFile(Strict):
+    """A JSON list with one object an outline, and another JSON list that names the labels.
+
+    Attributes:
+        match: Template over the image's fields, equal to the value of `image`.
+        image: Key of the image's name.
+        codes: Key of a list of label ids; the outline is of each of them.
+        points: Key of a list of points, objects with x and y.
+        names_file: The file of names: a list of objects with `id` and `name`. Placeholders that
+            it shares with `files` must agree.
+    """
+
+    format: Literal["records"]
+    match: Text
+    image: Text
+    codes: Text
+    points: Text
+    names_file: PathPattern
+
+
 class ContourFiles(Strict):
     """One outline a file: lines of "x y", or a JSON list of [x, y].
 
@@ -112,9 +132,16 @@ class OsirixFile(Strict):
     format: Literal["osirix"]
 
 
-SharedFile = ViaFile | ListsFile | CocoFile
+SharedFile = ViaFile | ListsFile | CocoFile | RecordsFile
 OutlineFormat = Annotated[
-    LabelmeFile | ViaFile | ListsFile | CocoFile | ContourFiles | YoloFile | OsirixFile,
+    LabelmeFile
+    | ViaFile
+    | ListsFile
+    | CocoFile
+    | RecordsFile
+    | ContourFiles
+    | YoloFile
+    | OsirixFile,
     Field(discriminator="format"),
 ]
 

@@ -30,7 +30,7 @@ def write(spec: Polygons, twin: Twin) -> None:
         for code in dict.fromkeys(codes):
             many = codes.count(code) if spec.objects == "outlines" else 1
             twin.expect(spec.labels[code], many)
-    if form in ("lists", "via", "coco"):
+    if form in ("lists", "via", "coco", "records"):
         _write_shared(spec, twin, drawn)
         return
     for image in twin.images:
@@ -134,8 +134,26 @@ def _write_shared(spec: Polygons, twin: Twin, drawn: dict[str, list]) -> None:
         if spec.written.format == "coco":
             twin.write(path, json.dumps(_coco(spec, images, sizes)))
             continue
-        build = _lists if spec.written.format == "lists" else _via
-        twin.write(path, json.dumps(build(spec, images)))
+        twin.write(path, json.dumps(_SHARED[spec.written.format](spec, images)))
+    if spec.written.format == "records":
+        _write_names(spec, twin)
+
+
+def _records(spec: Polygons, images: list) -> list:
+    form = spec.written
+    return [
+        {form.image: name, form.codes: [f"id of {code}"], "more": 1,
+         form.points: [{"x": x, "y": y} for x, y in outline]}
+        for name, drawn in images
+        for code, outline in drawn
+    ]  # fmt: skip
+
+
+def _write_names(spec: Polygons, twin: Twin) -> None:
+    names = [{"id": f"id of {code}", "name": code} for code in [*spec.labels, *spec.ignore]]
+    for image in twin.images:
+        path, _ = path_for(spec.written.names_file, image.fields, image.number)
+        twin.write(path, json.dumps(names))
 
 
 def _coco(spec: Polygons, images: list, sizes: dict[str, tuple[int, int]]) -> dict:
@@ -209,4 +227,5 @@ def _osirix(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
     twin.write(_path(spec, image), plistlib.dumps(content))
 
 
+_SHARED = {"lists": _lists, "via": _via, "records": _records}
 _OWN = {"osirix": _osirix, "labelme": _labelme, "contours": _contours, "yolo": _yolo}

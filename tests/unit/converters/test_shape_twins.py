@@ -37,6 +37,11 @@ OUTLINES: dict[str, dict[str, Any]] = {
         "written": {"format": "lists", "match": "{name}.png", "image": "file", "names": "syms",
                     "outlines": "polygons"},
     },
+    "records": {
+        "files": "annotation.json", "completeness": "partial", "if_missing": "unknown",
+        "written": {"format": "records", "match": "{name}", "image": "object_id",
+                    "codes": "label_ids", "points": "data", "names_file": "labels.json"},
+    },
     "coco": {"files": "coco.json", "written": {"format": "coco", "match": "{name}.png"}},
     "yolo": {"files": "{name}.txt", "written": {"format": "yolo"}},
     "contours": {

@@ -363,6 +363,51 @@ def test_coco_for_a_picture_of_another_size_is_refused(folder: Path) -> None:
     assert reason(polygons_spec(**COCO), folder) == "size_unexpected"
 
 
+RECORDS = {
+    "files": "r.json",
+    "written": {"format": "records", "match": "{name}", "image": "of", "codes": "ids",
+                "points": "data", "names_file": "names.json"},
+}  # fmt: skip
+
+
+def write_records(folder: Path, records: Any, names: Any) -> None:
+    (folder / "r.json").write_text(json.dumps(records))
+    (folder / "names.json").write_text(json.dumps(names))
+
+
+def record(*ids: str, of: str = "x", left: int = 3) -> dict[str, Any]:
+    corners = [(left, 5), (left + 4, 5), (left + 4, 9), (left, 9)]
+    return {"of": of, "ids": list(ids), "data": [{"x": x, "y": y} for x, y in corners]}
+
+
+NAMES = [{"id": "1", "name": "m"}, {"id": "2", "name": "n"}, {"id": "3", "name": "unheard of"}]
+
+
+def test_records_of_an_image_may_stand_apart_and_have_several_labels(folder: Path) -> None:
+    write_records(folder, [record("1"), record("2", of="y"), record("1", "2", left=20)], NAMES)
+    said = ask(polygons_spec(**RECORDS), folder)
+    labels = [finding.label for finding in said.findings]
+    assert labels == ["lung mass", "lung mass", "lung nodule"]
+    assert corners(said) == [(3, 5, 7, 9), (20, 5, 24, 9), (20, 5, 24, 9)]
+
+
+@pytest.mark.parametrize(
+    ("records", "names"),
+    [
+        ([record("4")], NAMES),
+        ([record("3")], NAMES),
+        ([record("1")], [*NAMES, {"id": "1", "name": "n"}]),
+        ([record("1")], [{"id": "1"}]),
+        ([{"of": "x", "ids": "1", "data": []}], NAMES),
+        ([{"of": "x", "ids": ["1"], "data": [{"x": 1}]}], NAMES),
+    ],
+)
+def test_records_that_do_not_hold_stop_the_source(records: Any, names: Any, folder: Path) -> None:
+    write_records(folder, records, names)
+    with pytest.raises(SourceError, match="records"):
+        indexed(polygons_spec(**RECORDS), folder)
+
+
 def readers_spec(at_least: int) -> Polygons:
     return polygons_spec(
         files="{name}_{c}_{reader}.txt", written={"format": "contours", "field": "c"},
