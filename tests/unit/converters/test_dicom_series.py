@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813 - as its documentation writes it
 from hypothesis import HealthCheck, given, settings
@@ -418,3 +419,36 @@ def test_more_frames_than_descriptions_are_a_fault(written) -> None:
     root = written({"mf.dcm": found})
     _, faults = read_slices(root, root.listing().paths)
     assert "5 frames and 4 descriptions" in faults["mf.dcm"].message
+
+
+# --- files that ship with pydicom --------------------------------------------------------------
+
+SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
+
+
+def test_a_shipped_series_is_the_volume_of_simpleitk() -> None:
+    folder = SHIPPED / "98892001" / "CT5N"
+    volume = only_volume(Root(source="x", folder=folder))
+    image = sitk.ReadImage(list(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))))
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    assert np.array_equal(volume.values.T, sitk.GetArrayFromImage(image))
+    assert np.allclose(volume.affine, LPS_TO_RAS @ affine, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("folder", "why"),
+    [
+        ("77654033/CT2", "1 gaps among 4 slices; the first between -99.48 and 103.02 mm"),
+        ("77654033/CR1", "1 of 1 slices cannot be placed"),
+    ],
+)
+def test_shipped_files_that_are_no_volume_say_why(folder: str, why: str) -> None:
+    assert why in reason(Root(source="x", folder=SHIPPED / folder))[1]
+
+
+def test_a_shipped_scout_is_three_planes() -> None:
+    found = groups(Root(source="x", folder=SHIPPED / "98892003" / "MR2"))
+    assert sorted(one.plane for one in found) == ["axial", "axial", "coronal", "coronal",
+                                                  "sagittal", "sagittal", "sagittal"]  # fmt: skip
