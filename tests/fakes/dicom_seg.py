@@ -6,8 +6,7 @@ from converters.specs.dicom_objects import DicomSeg
 from tests.fakes import Twin
 from tests.fakes.dicom_regions import seg_bytes
 from tests.fakes.dicom_slices import uid
-from tests.fakes.paths import path_for
-from tests.fakes.regions import mask_of, named_blocks, other_names, place
+from tests.fakes.regions import file_path, mask_of, named_blocks, other_names, place
 from tests.fakes.volumes import SHAPE, SPACING
 
 
@@ -31,4 +30,4 @@ def write(spec: DicomSeg, twin: Twin) -> None:
             SeriesInstanceUID=uid("segmentation", image.fields["series_uid"]),
             StudyInstanceUID=image.fields["study_uid"],
         )
-        twin.write(path_for(spec.files, image.fields, image.number)[0], data)
+        twin.write(file_path(spec, image), data)

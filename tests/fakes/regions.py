@@ -7,7 +7,7 @@ import numpy as np
 from converters.annotations.region_names import Region, term_of
 from converters.specs.dicom_objects import NamedRegions
 from tests.fakes import Twin, TwinImage
-from tests.fakes.paths import example
+from tests.fakes.paths import example, path_for
 from tests.fakes.volume_files import AFFINE
 from tests.fakes.volumes import SHAPE, Block, all_terms, phantom
 
@@ -28,6 +28,13 @@ def other_names(spec: NamedRegions) -> list[str]:
     """Names of regions that nothing is said of."""
     names = [example(pattern, 0) for pattern in spec.ignore]
     return [*names, "not in the manifest"] if spec.if_unmapped == "pass" else names
+
+
+def file_path(spec: NamedRegions, image: TwinImage) -> str:
+    """A path of its own for the file of an image: each star is the number of its series."""
+    star = f"{image.fields['series_number']}00"
+    pattern = spec.files.replace("**/", "").replace("*", star)
+    return path_for(pattern, image.fields, image.number)[0]
 
 
 def place(indices: np.ndarray) -> np.ndarray:

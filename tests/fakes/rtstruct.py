@@ -5,8 +5,7 @@ import numpy as np
 from converters.specs.dicom_objects import Rtstruct
 from tests.fakes import Twin
 from tests.fakes.dicom_regions import contour, rtstruct_bytes
-from tests.fakes.paths import path_for
-from tests.fakes.regions import levels, named_blocks, other_names, place
+from tests.fakes.regions import file_path, levels, named_blocks, other_names, place
 from tests.fakes.volumes import Block
 
 
@@ -24,7 +23,7 @@ def write(spec: Rtstruct, twin: Twin) -> None:
             frame_uid=image.fields["frame_of_reference_uid"],
             PatientID=image.fields["patient_id"],
         )
-        twin.write(path_for(spec.files, image.fields, image.number)[0], data)
+        twin.write(file_path(spec, image), data)
 
 
 def _outline(block: Block, level: int) -> dict[str, object]:

@@ -13,6 +13,8 @@ from converters.annotations.contract import Block, ImageName
 from converters.annotations.structures import Marked, VolumeQuestion
 from converters.errors import CaseError, SourceError
 from converters.files import Root
+from converters.imaging.dicom_series import group_series, read_series
+from converters.imaging.dicom_slices import read_slices
 from converters.imaging.planes import Canonical, Grid, to_canonical
 from converters.imaging.volumes import Volume, read_volume
 from converters.records import Entry
@@ -135,6 +137,26 @@ def test_a_segmentation_that_reaches_out_of_the_image_is_refused(real_data: Path
         dicom_seg.read_structures(
             seg_spec(labels={"liver": "liver"}), ask(root, "24x38x3/seg/label.seg", grid, {})
         )
+
+
+@pytest.mark.parametrize("name", ["23x38x3", "24x38x3"])
+@pytest.mark.parametrize("files", ["image/IMG000*.dcm", "multiframe/mf.dcm"])
+def test_slices_and_one_file_of_many_frames_take_the_same_segmentation(
+    real_data: Path, name: str, files: str
+) -> None:
+    root = real_data / "dicom_seg" / "segmentations"
+    paths = sorted(path.relative_to(root).as_posix() for path in (root / name).glob(files))
+    found, _ = read_slices(Root(source="real", folder=root.resolve()), paths[::-1])
+    (series,) = group_series(found)
+    grid = to_canonical(read_series(Root(source="real", folder=root.resolve()), series), "ct").grid
+    wanted, _ = series_grid(root / name / "image")
+    assert np.array_equal(grid.affine, wanted.affine)
+    uids = {"frame_of_reference_uid": series.frame_of_reference_uid}
+    marked = dicom_seg.read_structures(
+        seg_spec(labels={"liver": "liver"}), ask(root, f"{name}/seg/label.seg", grid, uids)
+    )
+    mask = whole(marked, "liver", grid)
+    assert np.array_equal(mask, nrrd(root, f"{name}/nrrd/label.nrrd").values == 1)
 
 
 def block(folder: Path, series: str) -> Block:
