@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
@@ -20,11 +21,14 @@ from converters.imaging.dicom_series import (
     same_volume,
 )
 from converters.imaging.dicom_slices import read_slices
+from converters.imaging.planes import to_canonical
 from converters.imaging.volumes import Volume
 from tests.fakes.dicom_slices import AXIAL, encoded, enhanced_dataset, slice_dataset
+from tests.fakes.volume_files import ORIENTATIONS
 
 RNG = np.random.default_rng(5)
 STORED = RNG.integers(0, 1500, size=(5, 6, 7)).astype(np.uint16)  # slices, rows, columns
+RNG_VOLUME = RNG.integers(0, 1500, size=(4, 5, 6)).astype(np.uint16)
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 TILTED = ((0.98480775, 0.0, -0.17364818), (0.0, 1.0, 0.0))  # turned by 10 degrees
 
@@ -101,6 +105,29 @@ def test_names_numbers_and_order_of_files_change_nothing(tmp_path_factory, order
     volume = only_volume(Root(source="x", folder=folder.resolve()))
     assert np.array_equal(volume.values, STORED.T)
     assert np.allclose(volume.affine[:3, 2], [0, 0, 2.5])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=24)
+@given(turn=st.sampled_from(ORIENTATIONS), order=st.permutations(range(4)))
+def test_however_it_is_stored_it_is_the_same_volume(tmp_path_factory, turn, order) -> None:
+    """Axes changed and mirrored, slices in any order: one canonical volume, one grid."""
+    values = RNG_VOLUME
+    affine = np.array([[2.0, 0.1, 0, -40], [-0.1, 2, 0, 7], [0, 0, 3, -20], [0, 0, 0, 1]])
+    stored = nib.orientations.apply_orientation(values, turn)
+    placed = LPS_TO_RAS @ affine @ nib.orientations.inv_ornt_aff(turn, values.shape)
+    spacing = np.linalg.norm(placed[:3, :3], axis=0)
+    directions = (placed[:3, 0] / spacing[0], placed[:3, 1] / spacing[1])
+    folder = tmp_path_factory.mktemp("turned")
+    names = [*order, *range(4, stored.shape[2])]
+    for at in range(stored.shape[2]):
+        found = slice_dataset(
+            stored[:, :, at].T, (placed @ [0, 0, at, 1])[:3], directions=directions,
+            spacing_mm=(spacing[1], spacing[0]), key=at,
+        )  # fmt: skip
+        (folder / f"{names[at]}.dcm").write_bytes(encoded(found))
+    canonical = to_canonical(only_volume(Root(source="x", folder=folder.resolve())), "x")
+    assert np.array_equal(canonical.values, values)
+    assert np.allclose(canonical.grid.affine, affine, atol=1e-5)
 
 
 def test_slices_of_many_folders_are_one_series(written) -> None:
