@@ -103,7 +103,7 @@ def write(twin: Twin, count: int) -> None:
     if not field_names(layout.images):
         count = 1
     terms = all_terms(layout)
-    count = min(count, 3) if len(terms) > 20 else count
+    count = min(count, 3 if len(terms) > 20 else 5)  # five leave out every term once
     taken = owned_values(layout)
     for number in range(count):
         fields = {name: values[number % len(values)] for name, values in taken.items()}
