@@ -216,3 +216,14 @@ def test_the_volume_of_a_sphere_is_right_to_half_a_voxel() -> None:
     grid = grid_of(affine, (101, 101, 31))
     volume = fill(*drawn, grid=grid).sum() * 3.0
     assert abs(volume / (4 / 3 * math.pi * radius**3) - 1) < 0.01
+
+
+@settings(max_examples=60)
+@given(outer=outlines, inner=outlines, turn=st.integers(0, 7))
+def test_a_line_drawn_there_and_back_encloses_nothing(outer: list, inner: list, turn: int) -> None:
+    """However two outlines lie, joining them into one by a line drawn twice is their XOR."""
+    start = turn % len(inner)
+    inner = inner[start:] + inner[:start]
+    joined = [*outer, outer[0], *inner, inner[0], outer[0]]
+    apart = fill(points(outer, 2)) ^ fill(points(inner, 2))
+    assert np.array_equal(fill(points(joined, 2)), apart)

@@ -221,3 +221,19 @@ def test_an_image_is_not_taken_for_a_structure_set(tmp_path: Path) -> None:
     found = rtstruct.index(spec(), block)
     assert not found.entries
     assert not found.orphans
+
+
+def test_two_files_of_the_same_term_are_put_together_where_the_manifest_says_so(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, {"Heart": [ring(1.5, 3.5, 2)]})
+    data = rtstruct_bytes({"Heart": [ring(6.5, 8.5, 3)]}, series_uid=SERIES, frame_uid=FRAME)
+    (tmp_path / "second.dcm").write_bytes(data)
+    root = Root(source="toy", folder=tmp_path.resolve())
+    image = ImageName(path="ct/1.dcm", fields={"series_uid": SERIES})
+    block = Block(source="toy", root=root, listing=root.listing(), images=(image,))
+    assert rtstruct.index(spec(), block).faults["ct/1.dcm"].reason == "name_duplicate"
+    entry = rtstruct.index(spec(several="merge"), block).entries["ct/1.dcm"]
+    question = VolumeQuestion(root=root, path="image", fields={}, entry=entry, grid=GRID)
+    (heart,) = rtstruct.read_structures(spec(several="merge"), question).structures
+    assert heart.voxels == 8
