@@ -9,6 +9,7 @@ from converters.annotations.label_columns import (
     labels_in,
     require_known_codes,
 )
+from converters.annotations.long_table import widened
 from converters.annotations.readers import agreed_row
 from converters.errors import CaseError, SourceError
 from converters.pattern import fill, template_names
@@ -29,6 +30,8 @@ def index(spec: LabelTable, block: Block) -> Index:
         SourceError: The table is not readable, lacks a column, or holds an unknown code.
     """
     table = read_table(spec.table, block.root, block.listing)
+    if spec.rows:
+        table = widened(spec.rows, table, block.source)
     require_columns(table, _needed(spec), block.source)
     _require_known(spec, table, block.source)
     keyed, keyless = rows_by_key(table, spec.key)

@@ -15,6 +15,7 @@ from converters.imaging.dicom_place import place_of
 from converters.imaging.dicom_tags import text_of
 from converters.imaging.dicom_voi import voi_mapping
 from converters.imaging.pictures import Picture
+from converters.imaging.plausible import require_hounsfield
 from converters.records import Json
 
 Grey = npt.NDArray[np.uint8]
@@ -68,6 +69,8 @@ def _shown(
         return rgb_to_eight_bits(pixels.values, pixels.bits, name)
     is_inverse = _is_inverse(pixels, name)
     mapping = voi_mapping(pixels.header, pixels.values, pixels.padding, window_hu)
+    if window_hu:
+        require_hounsfield(_measured(pixels), name)
     shown = mapping.apply(pixels.values)
     steps = [mapping.step]
     if is_inverse:
@@ -78,6 +81,10 @@ def _shown(
         count = int(np.count_nonzero(pixels.padding))
         steps.append(_padding_step(pixels.header, count))
     return shown, tuple(steps)
+
+
+def _measured(pixels: DicomPixels) -> npt.NDArray[Any]:
+    return pixels.values if pixels.padding is None else pixels.values[~pixels.padding]
 
 
 def _is_inverse(pixels: DicomPixels, name: str) -> bool:

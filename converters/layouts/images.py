@@ -1,17 +1,19 @@
 """2-D pictures: one file, one case, one sample."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from converters.annotations.contract import ImageName
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.grey import window_hu
 from converters.imaging.hounsfield import show_hounsfield
 from converters.imaging.pictures import Picture, read_picture, render_picture
 from converters.imaging.shrink import shrink_picture
-from converters.layouts.listing import annotation_path, list_cases
+from converters.layouts.listing import annotation_path, cases_of, list_cases, named_images
 from converters.layouts.picture_case import ask_blocks, with_side
 from converters.manifest import Manifest
-from converters.records import Case, Outcome, Sample
+from converters.records import Case, Fault, Outcome, Sample
 from converters.specs.layouts import Images
 
 VERSION = 1
@@ -23,7 +25,35 @@ def cases(manifest: Manifest, layout: Images, root: Root) -> list[Case]:
     Raises:
         SourceError: No image matches, or a table or label is not what the manifest says.
     """
-    return list_cases(manifest, layout, root, root.listing())
+    listing = root.listing()
+    if not layout.tags:
+        return list_cases(manifest, layout, root, listing)
+    images, faults = _read_tags(layout, root, named_images(manifest, layout, listing))
+    found = cases_of(manifest, layout, root, listing, images)
+    return [
+        replace(case, fault=faults[case.image]) if case.image in faults else case for case in found
+    ]
+
+
+def _read_tags(
+    layout: Images, root: Root, images: tuple[ImageName, ...]
+) -> tuple[tuple[ImageName, ...], dict[str, Fault]]:
+    """Images with the fields of their headers, and what is wrong with the others."""
+    from converters.imaging.dicom import read_header
+    from converters.imaging.dicom_tags import text_of
+
+    found: list[ImageName] = []
+    faults: dict[str, Fault] = {}
+    for image in images:
+        said: dict[str, str] = {}
+        try:
+            header = read_header(root, image.path)
+            said = {name: text_of(header, keyword) for name, keyword in layout.tags.items()}
+        except CaseError as error:
+            faults[image.path] = Fault(reason=error.reason, message=error.message)
+        # What the path itself says goes first.
+        found.append(replace(image, fields={**said, **image.fields}))
+    return tuple(found), faults
 
 
 def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Iterator[Outcome]:

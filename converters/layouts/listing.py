@@ -22,13 +22,22 @@ def list_cases(manifest: Manifest, layout: _Annotated, root: Root, listing: List
     Raises:
         SourceError: No image matches, or a table or label is not what the manifest says.
     """
+    return cases_of(manifest, layout, root, listing, named_images(manifest, layout, listing))
+
+
+def named_images(manifest: Manifest, layout: _Annotated, listing: Listing) -> tuple[ImageName, ...]:
+    """Every image of the layout with what its path says, in the order of paths.
+
+    Raises:
+        SourceError: No image matches.
+    """
     images = tuple(
         ImageName(path=path, fields={"path": path, **fields})
         for path, fields in match_paths(layout.images, listing.paths)
     )
     if not images:
         raise SourceError(manifest.name, f"no file matches {layout.images!r}", "check --root")
-    return cases_of(manifest, layout, root, listing, images)
+    return images
 
 
 def cases_of(

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from converters.pattern import field_names
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
 from converters.specs.readers import BoxReaders, Readers
@@ -74,6 +75,24 @@ class ViewColumn(Strict):
 LabelColumns = Annotated[SingleColumn | OneHotColumns | Measurement, Field(discriminator="style")]
 
 
+class LabelRows(Strict):
+    """The table has one row a label and an image; its labels become columns.
+
+    `column` holds both, as `pattern` says with the placeholder `label` and others, which become
+    columns too; `value` is the column with what is said of the label.
+    """
+
+    column: Text
+    pattern: PathPattern
+    value: Text
+
+    @model_validator(mode="after")
+    def _names_the_label(self) -> "LabelRows":
+        if "label" not in field_names(self.pattern):
+            raise ValueError("the pattern needs a placeholder {label}")
+        return self
+
+
 class LabelTable(AnnotationSpec):
     """A table with one row an image; its columns say labels of the whole image.
 
@@ -81,7 +100,7 @@ class LabelTable(AnnotationSpec):
     and the image belong together where both give the same string. `spacing` names the
     columns of row and column spacing in millimetres, one name or two. A label of role
     `normal` excludes the other labels of its columns. With `readers`, an image has a row of
-    each of several readers.
+    each of several readers; with `rows`, a row of each label.
     """
 
     kind: Literal["label_table"]
@@ -92,6 +111,7 @@ class LabelTable(AnnotationSpec):
     spacing: Annotated[list[Text], Field(min_length=1, max_length=2)] | None = None
     view: ViewColumn | None = None
     readers: Readers | None = None
+    rows: LabelRows | None = None
 
     @model_validator(mode="after")
     def _disputes_have_a_code(self) -> "LabelTable":

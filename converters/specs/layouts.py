@@ -53,7 +53,9 @@ class Images(LayoutSpec):
     `window` is a CT window by its name in `[window]` of vocabulary.toml, for DICOM files; without
     it they are shown as they ask for themselves. `hounsfield` is for pictures of 16 bits that
     hold Hounsfield units. Pictures of both kinds whose long side has more than `max_side_px`
-    are made smaller; the others keep their bytes.
+    are made smaller; the others keep their bytes. `tags` are fields of an image from the header
+    of its DICOM file, by their keyword, as in `patient: PatientID`; every header is then read
+    when the cases are listed.
     """
 
     kind: Literal["images"]
@@ -62,6 +64,7 @@ class Images(LayoutSpec):
     window: WindowName | None = None
     hounsfield: StoredHounsfield | None = None
     max_side_px: Annotated[int, Field(ge=64)] = 1024
+    tags: dict[Text, Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]+$")]] = {}
 
 
 class Slices(Strict):

@@ -23,12 +23,17 @@ def write(twin: Twin, count: int) -> None:
         fields = {name: values[number % len(values)] for name, values in owned.items()}
         path, fields = path_for(layout.images, fields, number)
         width, height = size_for(layout, number)
+        tags = {name: f"{name}{number // 2}" for name in getattr(layout, "tags", {})}
+        fields.update(tags)
         image = TwinImage(
             path=path, fields={"path": path, **fields}, number=number, width=width, height=height
         )
         data = picture(path, width, height, number)
         if getattr(layout, "hounsfield", None):
             data = hounsfield(layout.hounsfield.offset, width, height, number)
+        if getattr(layout, "window", None):
+            written = {layout.tags[name]: value for name, value in tags.items()}
+            data = head_slice(width, height, number, **written)
         twin.write(path, data)
         twin.images.append(image)
     assert len({image.path for image in twin.images}) == count, "paths of a twin must differ"
@@ -94,3 +99,14 @@ def radiograph(grey: np.ndarray, number: int) -> bytes:
     if number % 3 == 1:
         return dicom_bytes(deep, **window)
     return dicom_bytes(4095 - deep, PhotometricInterpretation="MONOCHROME1", **window)
+
+
+def head_slice(width: int, height: int, number: int, **attributes: str) -> bytes:
+    """A DICOM slice of CT: a round head of brain in bone, with air around it."""
+    y, x = np.mgrid[0:height, 0:width]
+    radius = np.hypot(x - width / 2, y - height / 2) / (min(width, height) / 2)
+    hu = np.where(radius < 0.7, 30 + (x + 2 * y + 3 * number) % 20, 900)
+    hu = np.where(radius < 0.8, hu, -1000)
+    stored = (hu + 1024).astype(np.uint16)
+    scale = {"RescaleSlope": 1, "RescaleIntercept": -1024, "RescaleType": "HU"}
+    return dicom_bytes(stored, Modality="CT", **{**scale, **attributes})

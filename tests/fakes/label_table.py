@@ -5,8 +5,8 @@ import io
 import re
 
 from converters.annotations.contract import module_of
-from converters.pattern import fill, template_names
-from converters.specs.annotations import LabelTable
+from converters.pattern import field_names, fill, template_names
+from converters.specs.annotations import LabelRows, LabelTable
 from converters.specs.base import TableFile
 from converters.specs.readers import Readers
 from converters.vocabulary import term
@@ -33,8 +33,18 @@ def write(spec: LabelTable, twin: Twin) -> None:
         for columns in spec.columns:
             values.update(_label_cells(columns, twin, image.number, elsewhere))
         twin.columns.setdefault(image.path, {}).update(values)
-        rows += by_reader(spec.readers, values)
+        rows += by_reader(spec.readers, values) if not spec.rows else by_label(spec.rows, values)
     twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, [rows[0], *rows]))
+
+
+def by_label(form: LabelRows, row: dict[str, str]) -> list[dict[str, str]]:
+    """A row as one row a label: each cell that the pattern does not name is a label's."""
+    named = {name: cell for name, cell in row.items() if name in field_names(form.pattern)}
+    return [
+        {form.column: path_for(form.pattern, {**named, "label": label}, 0)[0], form.value: cell}
+        for label, cell in row.items()
+        if label not in named
+    ]
 
 
 def by_reader(readers: Readers | None, row: dict[str, str]) -> list[dict[str, str]]:

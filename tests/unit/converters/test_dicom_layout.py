@@ -5,11 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from converters.errors import CaseError
 from converters.files import Root
+from converters.imaging.pictures import read_picture
 from converters.manifest import Manifest, load_manifest
 from converters.records import Finding, Rejection, Sample
 from converters.select import converter_for
-from tests.fakes.dicom_files import dicom_bytes
+from tests.fakes.dicom_files import dicom_bytes, rooted
+from tests.fakes.images import head_slice
 
 PIXELS = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
 TABLE = "name,class,view\nimage,{label},{view}\n"
@@ -107,8 +110,36 @@ def test_spacing_that_the_manifest_disputes_is_rejected(tmp_path: Path) -> None:
 
 
 def test_window_of_the_manifest_is_used_and_said(tmp_path: Path) -> None:
-    out = outcome(tmp_path, Modality="CT", RescaleSlope=1, RescaleIntercept=-1024, window="brain")
+    head = np.hypot(*np.mgrid[-32:32, -32:32]) < 24
+    stored = np.where(head, 1024 + PIXELS % 40, 24).astype(np.uint16)
+    out = outcome(
+        tmp_path, Modality="CT", RescaleSlope=1, RescaleIntercept=-1024, window="brain",
+        PixelData=stored.tobytes(),
+    )  # fmt: skip
     assert {"step": "window", "center_hu": 40.0, "width_hu": 80.0} in out.transforms
+
+
+def test_values_that_are_not_hounsfield_units_are_named(tmp_path: Path) -> None:
+    data = head_slice(128, 128, 0, RescaleIntercept="0")
+    with pytest.raises(CaseError, match=r"hu_implausible: .* 1024 too high"):
+        read_picture(rooted(tmp_path, data), "image.dcm", window_hu=(40.0, 80.0))
+    data = head_slice(128, 128, 0)
+    assert read_picture(rooted(tmp_path, data), "image.dcm", window_hu=(40.0, 80.0)).size
+
+
+def test_subject_may_stand_in_the_header(tmp_path: Path) -> None:
+    manifest = manifest_for("breast", tags={"patient": "PatientID"}, subject="{patient}")
+    for name, patient in {"a": "P1", "b": "P2", "c": "P1", "d": None}.items():
+        (tmp_path / f"{name}.dcm").write_bytes(dicom_bytes(PIXELS, PatientID=patient))
+    (tmp_path / "e.dcm").write_bytes(b"no DICOM file")
+    rows = "".join(f"{name},lung mass,\n" for name in "abcde")
+    (tmp_path / "labels.csv").write_text(f"name,class,view\n{rows}")
+    cases = converter_for(manifest).cases(Root(source="test", folder=tmp_path.resolve()))
+    assert [case.subject_id for case in cases[:3]] == ["P1", "P2", "P1"]
+    assert cases[0].split == cases[2].split
+    assert [case.fault and case.fault.reason for case in cases] == [
+        None, None, None, "value_invalid", "file_unreadable"
+    ]  # fmt: skip
 
 
 def test_broken_file_is_one_rejection(tmp_path: Path) -> None:

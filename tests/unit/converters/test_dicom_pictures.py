@@ -16,6 +16,7 @@ from converters.files import Root
 from converters.imaging.dicom_voi import apply_voi_window, voi_mapping
 from converters.imaging.pictures import Picture, is_dicom_name, read_picture, render_picture
 from tests.fakes.dicom_files import dicom_bytes, dicom_dataset, rooted
+from tests.fakes.images import head_slice
 
 RAMP = (np.arange(4096, dtype=np.uint16)).reshape(64, 64)
 RGB = np.arange(144, dtype=np.uint8).reshape(6, 8, 3)
@@ -142,12 +143,12 @@ def test_unknown_window_function_is_refused(tmp_path: Path) -> None:
 
 
 def test_window_of_the_manifest_goes_first(tmp_path: Path) -> None:
-    root = rooted(tmp_path, dicom_bytes(RAMP, WindowCenter=1, WindowWidth=2))
-    found = read_picture(root, "image.dcm", window_hu=(2000.0, 1000.0))
+    root = rooted(tmp_path, head_slice(64, 64, 0, WindowCenter="1", WindowWidth="2"))
+    found = read_picture(root, "image.dcm", window_hu=(40.0, 80.0))
     shown = np.asarray(found.image)
-    assert shown[RAMP <= 1500].max() == 0
-    assert shown[RAMP >= 2500].min() == 255
-    assert step(found, "window") == {"step": "window", "center_hu": 2000.0, "width_hu": 1000.0}
+    assert (shown[0, 0], shown[32, 9]) == (0, 255)
+    assert 60 < shown[32, 32] < 200
+    assert step(found, "window") == {"step": "window", "center_hu": 40.0, "width_hu": 80.0}
 
 
 # Tables.
