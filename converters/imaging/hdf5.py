@@ -1,21 +1,27 @@
-"""Arrays in HDF5 files, MATLAB's version 7.3 among them; nothing outside the file is followed."""
+"""Arrays in HDF5 files, MATLAB's version 7.3 among them, read by a process apart.
 
+The HDF5 library ends its process on some broken files; see :mod:`converters.imaging.hdf5_reader`.
+"""
+
+import json
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from threading import Timer
+from typing import Any, BinaryIO, cast
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from converters.errors import CaseError
+from converters.imaging.streams import fill_array, native
 from converters.imaging.volumes import require_size
 
-_FILTERS = {
-    h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32,
-    h5py.h5z.FILTER_LZF,
-}  # fmt: skip
-_NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
-_BROKEN = (OSError, RuntimeError, ValueError, KeyError, TypeError, MemoryError)
+_PROGRAM = Path(__file__).with_name("hdf5_reader.py")
+_LINE_BYTES = 64 << 10
+LIMIT_SECONDS = 1800.0  # a broken file may send the library round in circles
 
 
 def read_hdf5(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
@@ -24,19 +30,46 @@ def read_hdf5(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
     Raises:
         CaseError: ``file_unsupported``, ``file_unreadable`` or ``file_too_large``.
         OSError: The disk did not give the file.
+        ModuleNotFoundError: h5py is not installed.
     """
+    if find_spec("h5py") is None:
+        raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
     with path.open("rb"):  # a disk that fails is not a broken file
         pass
-    try:
-        with h5py.File(path, "r", rdcc_nbytes=0) as file:
-            dataset = _dataset(file, name, variable)
-            _require_plain(dataset, path.stat().st_size, name)
-            values = np.empty(dataset.shape, dtype=dataset.dtype.newbyteorder("="))
-            dataset.read_direct(values)
-    except _BROKEN as error:
-        reason = str(error).replace(str(path), name)[:200]
-        raise CaseError("file_unreadable", f"{name} is cut or broken: {reason}") from error
-    return values
+    command = [sys.executable, "-P", str(_PROGRAM), str(path), variable]
+    with subprocess.Popen(  # noqa: S603 - our own program; a list, so that no shell reads it
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+    ) as reader:
+        watch = Timer(LIMIT_SECONDS, reader.kill)
+        watch.start()
+        try:
+            return _read(reader, path, name)
+        finally:
+            watch.cancel()
+            reader.kill()
+
+
+def _read(reader: subprocess.Popen[bytes], path: Path, name: str) -> npt.NDArray[Any]:
+    """Hear what there is, hold it against the file, and only then take memory."""
+    stream, answer = cast(BinaryIO, reader.stdout), cast(BinaryIO, reader.stdin)
+    said = stream.readline(_LINE_BYTES)
+    if not said.endswith(b"\n"):
+        raise CaseError("file_unreadable", f"{name} ends the HDF5 library: it is cut or broken")
+    there = json.loads(said)
+    if "reason" in there:
+        raise CaseError(there["reason"], f"{name}: {there['message'].replace(str(path), name)}")
+    shape, dtype = tuple(there["shape"]), np.dtype(there["dtype"])
+    held = min(there["held"], path.stat().st_size)
+    for claimed in (shape, tuple(there["chunk"])):
+        require_size(claimed, dtype.itemsize, held, name, is_packed=there["is_packed"])
+    with suppress(BrokenPipeError):  # it has ended; what it has not written is missed below
+        answer.write(b"go\n")
+    values = fill_array(stream, dtype, int(np.prod(shape)), name)
+    return native(values).reshape(shape)
 
 
 def read_matlab73(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
@@ -50,38 +83,3 @@ def read_matlab73(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
         OSError: The disk did not give the file.
     """
     return read_hdf5(path, name, variable).T
-
-
-def _dataset(file: h5py.File, name: str, variable: str) -> h5py.Dataset:
-    """Go down the path by hard links alone: others lead elsewhere, or round in circles."""
-    parts = [part for part in variable.split("/") if part]
-    here: h5py.Group | h5py.Dataset = file
-    for part in parts:
-        if not isinstance(here, h5py.Group) or part in (".", "..") or part not in here:
-            held = ", ".join(list(here)[:8]) if isinstance(here, h5py.Group) else "an array"
-            raise CaseError("file_unsupported", f"{name}: no {variable!r}; there is {held}")
-        if not isinstance(here.get(part, getlink=True), h5py.HardLink):
-            raise CaseError("file_unsupported", f"{name}: {variable!r} is a link")
-        here = here[part]
-    if not isinstance(here, h5py.Dataset):
-        raise CaseError("file_unsupported", f"{name}: {variable!r} is no array")
-    return here
-
-
-def _require_plain(dataset: h5py.Dataset, file_bytes: int, name: str) -> None:
-    """Refuse what is kept elsewhere, packed by a plug-in, no number, or larger than its bytes."""
-    made = dataset.id.get_create_plist()
-    filters = {made.get_filter(at)[0] for at in range(made.get_nfilters())}
-    if dataset.is_virtual or made.get_external_count():
-        raise CaseError("file_unsupported", f"{name} keeps its values in another file")
-    if not filters <= _FILTERS:
-        raise CaseError("file_unsupported", f"{name} is packed in a rare way ({sorted(filters)})")
-    kind = dataset.dtype
-    is_number = dataset.id.get_type().get_class() in _NUMBERS and kind.kind in "biuf"
-    if not is_number or kind.itemsize > 8 or dataset.shape is None:
-        raise CaseError("file_unsupported", f"{name} holds values of type {kind}")
-    held = min(dataset.id.get_storage_size(), file_bytes)
-    is_packed = bool(filters & {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_LZF})
-    require_size(dataset.shape, kind.itemsize, held, name, is_packed=is_packed)
-    chunk = int(np.prod(dataset.chunks or (1,)))
-    require_size((chunk,), kind.itemsize, held, name, is_packed=is_packed)

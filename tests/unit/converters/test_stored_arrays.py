@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from converters.errors import CaseError
 from converters.files import Root
+from converters.imaging import hdf5
 from converters.imaging.volumes import Volume, Wanted, read_volume, read_volumes
 from converters.specs.volume_files import Raw, Variable, VolumeFiles
 from converters.vocabulary import words
@@ -263,18 +264,51 @@ def test_a_matlab_claim_beyond_the_file_takes_no_memory(tmp_path: Path) -> None:
     assert reason(tmp_path, "a.mat") == "file_unreadable"
 
 
-@pytest.mark.parametrize("name", FILES)
+def mutated(folder: Path, name: str, data: st.DataObject) -> str:
+    """What a damaged file gives."""
+    save(folder, name)
+    broken = bytearray((folder / name).read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    (folder / name).write_bytes(broken[: data.draw(st.integers(1, len(broken)))])
+    return outcome(folder, name)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a5.mat"])
 @FUZZ
 @given(data=st.data())
 def test_mutated_files_give_a_volume_or_a_reason(
     tmp_path: Path, name: str, data: st.DataObject
 ) -> None:
-    save(tmp_path, name)
-    broken = bytearray((tmp_path / name).read_bytes())
-    for _ in range(data.draw(st.integers(1, 8))):
-        broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
-    (tmp_path / name).write_bytes(broken[: data.draw(st.integers(1, len(broken)))])
-    assert outcome(tmp_path, name) in words("rejection") | {"read"}
+    assert mutated(tmp_path, name, data) in words("rejection") | {"read"}
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a73.mat"])
+@settings(FUZZ, max_examples=25)  # a process each
+@given(data=st.data())
+def test_mutated_hdf5_gives_a_volume_or_a_reason(
+    tmp_path: Path, name: str, data: st.DataObject
+) -> None:
+    assert mutated(tmp_path, name, data) in words("rejection") | {"read"}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os; os.abort()",
+        "import time; time.sleep(60)",
+        'print(\'{"shape": [6, 5, 4], "chunk": [], "dtype": "<i2", "held": 240, '
+        '"is_packed": false}\', flush=True); import os; os.abort()',
+    ],
+)
+def test_a_file_that_ends_or_holds_its_reader_is_a_reason(
+    tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, "a.h5")
+    (tmp_path / "reader.py").write_text(program)
+    monkeypatch.setattr(hdf5, "_PROGRAM", tmp_path / "reader.py")
+    monkeypatch.setattr(hdf5, "LIMIT_SECONDS", 2.0)
+    assert reason(tmp_path, "a.h5") == "file_unreadable"
 
 
 def outcome(folder: Path, name: str) -> str:
