@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from converters.annotations.contract import Block, Index, Question, Said, absent_terms
+from converters.annotations.geojson_files import read_geojson
 from converters.annotations.joins import join_files
 from converters.annotations.layers import Layer, layer_findings, mask_layer
 from converters.annotations.osirix_files import read_osirix
@@ -25,6 +26,7 @@ from converters.records import Entry, Fault, Json
 from converters.specs.shapes import (
     Consensus,
     ContourFiles,
+    GeojsonFile,
     LabelmeFile,
     OsirixFile,
     Polygons,
@@ -146,6 +148,8 @@ def _read_file(spec: Polygons, path: str, question: Question) -> Drawing:
         return read_contour(question.root, path, _code_of(spec, path))
     if isinstance(spec.written, OsirixFile):
         return read_osirix(question.root, path)
+    if isinstance(spec.written, GeojsonFile):
+        return read_geojson(question.root, path)
     return _read_yolo(path, question)
 
 
@@ -197,8 +201,9 @@ def _is_clipped(spec: Polygons, one: _Object, size: tuple[int, int]) -> bool:
     return out > 0
 
 
-def _region(one: _Object, size: tuple[int, int]) -> Region:
-    region = outline_region(one.rings, size)
+def _region(spec: Polygons, one: _Object, size: tuple[int, int]) -> Region:
+    has_holes = isinstance(spec.written, GeojsonFile)
+    region = outline_region(one.rings, size, is_even_odd=has_holes)
     if region is None:
         (x, y), *_ = one.rings[0]
         raise CaseError("box_empty", f"{one.where}: the outline at ({x:g}, {y:g}) covers no pixel")
@@ -213,7 +218,7 @@ def _instance_layers(
         found: dict[tuple[int, int, tuple[int, ...], bytes], Region] = {}
         for one in objects:
             if one.code == code:
-                region = _region(one, size)
+                region = _region(spec, one, size)
                 place = (region.row, region.column, region.mask.shape, region.mask.tobytes())
                 found.setdefault(place, region)
         if found:
@@ -234,7 +239,7 @@ def _region_layers(
         for one in objects:
             if one.code == code:
                 mask = masks.setdefault(one.reader, np.zeros((size[1], size[0]), dtype=bool))
-                region = _region(one, size)
+                region = _region(spec, one, size)
                 rows, columns = region.mask.shape
                 mask[region.row : region.row + rows, region.column : region.column + columns] |= (
                     region.mask

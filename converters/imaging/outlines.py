@@ -66,10 +66,13 @@ def fill_polygon(points: Points, size: tuple[int, int]) -> Mask:
     return np.logical_xor.accumulate(mask, axis=1)
 
 
-def outline_region(rings: Sequence[Points], size: tuple[int, int]) -> Region | None:
+def outline_region(
+    rings: Sequence[Points], size: tuple[int, int], *, is_even_odd: bool = False
+) -> Region | None:
     """What any of several outlines covers of a picture; None where they cover no pixel.
 
-    As :func:`fill_polygon`, but only the bounds of the outlines are looked at.
+    As :func:`fill_polygon`, but only the bounds of the outlines are looked at. With
+    `is_even_odd`, what an even number of them covers is a hole.
     """
     low = np.floor(np.min([ring.min(axis=0) for ring in rings], axis=0))
     high = np.ceil(np.max([ring.max(axis=0) for ring in rings], axis=0))
@@ -78,7 +81,8 @@ def outline_region(rings: Sequence[Points], size: tuple[int, int]) -> Region | N
     if not (width and height):
         return None
     masks = [fill_polygon(ring - low, (width, height)) for ring in rings]
-    region = region_of(np.logical_or.reduce(masks))
+    combine = np.logical_xor if is_even_odd else np.logical_or
+    region = region_of(combine.reduce(masks))
     if region is None:
         return None
     return replace(region, row=region.row + int(low[1]), column=region.column + int(low[0]))

@@ -132,6 +132,12 @@ class OsirixFile(Strict):
     format: Literal["osirix"]
 
 
+class GeojsonFile(Strict):
+    """GeoJSON as QuPath writes it, one file an image; a feature is named by its classification."""
+
+    format: Literal["geojson"]
+
+
 SharedFile = ViaFile | ListsFile | CocoFile | RecordsFile
 OutlineFormat = Annotated[
     LabelmeFile
@@ -141,7 +147,8 @@ OutlineFormat = Annotated[
     | RecordsFile
     | ContourFiles
     | YoloFile
-    | OsirixFile,
+    | OsirixFile
+    | GeojsonFile,
     Field(discriminator="format"),
 ]
 

@@ -227,5 +227,21 @@ def _osirix(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
     twin.write(_path(spec, image), plistlib.dumps(content))
 
 
+def _geojson(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
+    """Every second feature has its classification as text, rings are closed."""
+    features = []
+    for at, (code, outline) in enumerate(drawn):
+        named = {"name": code, "color": [1, 2, 3]}
+        features.append({
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [[*outline, outline[0]]]},
+            "properties": {"objectType": "annotation",
+                           "classification": json.dumps(named) if at % 2 else named},
+        })  # fmt: skip
+    content = {"type": "FeatureCollection", "features": features}
+    twin.write(_path(spec, image), json.dumps(content))
+
+
 _SHARED = {"lists": _lists, "via": _via, "records": _records}
-_OWN = {"osirix": _osirix, "labelme": _labelme, "contours": _contours, "yolo": _yolo}
+_OWN = {"osirix": _osirix, "labelme": _labelme, "contours": _contours, "yolo": _yolo,
+        "geojson": _geojson}  # fmt: skip

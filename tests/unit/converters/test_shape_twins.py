@@ -42,6 +42,7 @@ OUTLINES: dict[str, dict[str, Any]] = {
         "written": {"format": "records", "match": "{name}", "image": "object_id",
                     "codes": "label_ids", "points": "data", "names_file": "labels.json"},
     },
+    "geojson": {"files": "{name}.geojson", "written": {"format": "geojson"}},
     "coco": {"files": "coco.json", "written": {"format": "coco", "match": "{name}.png"}},
     "yolo": {"files": "{name}.txt", "written": {"format": "yolo"}},
     "contours": {

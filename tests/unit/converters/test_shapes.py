@@ -408,6 +408,52 @@ def test_records_that_do_not_hold_stop_the_source(records: Any, names: Any, fold
         indexed(polygons_spec(**RECORDS), folder)
 
 
+def ring(x_min: float, y_min: float, x_max: float, y_max: float) -> list[list[float]]:
+    corners = [[x_min, y_min], [x_max, y_min], [x_max, y_max], [x_min, y_max]]
+    return [*corners, corners[0]]
+
+
+def write_geojson(folder: Path, kind: str, coordinates: Any, said: Any) -> None:
+    feature = {
+        "type": "Feature", "geometry": {"type": kind, "coordinates": coordinates},
+        "properties": {"classification": said},
+    }  # fmt: skip
+    content = {"type": "FeatureCollection", "features": [feature]}
+    (folder / "x.geojson").write_text(json.dumps(content))
+
+
+GEOJSON = {"files": "{name}.geojson", "written": {"format": "geojson"}}
+
+
+@pytest.mark.parametrize("said", [{"name": "m"}, '{"name": "m"}', "m"])
+def test_a_ring_within_another_is_a_hole_and_within_it_an_island(said: Any, folder: Path) -> None:
+    outer, hole, island = ring(2, 2, 12, 12), ring(4, 4, 10, 10), ring(6, 6, 8, 8)
+    write_geojson(folder, "MultiPolygon", [[outer, hole], [island]], said)
+    (finding,) = ask(polygons_spec(**GEOJSON), folder).findings
+    assert finding.area_px == 100 - 36 + 4
+    assert corners(ask(polygons_spec(**GEOJSON), folder)) == [(2, 2, 12, 12)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "coordinates", "said", "wanted"),
+    [
+        ("Point", [1, 2], {"name": "m"}, "value_invalid"),
+        ("Polygon", [], {"name": "m"}, "value_invalid"),
+        ("Polygon", None, {"name": "m"}, "value_invalid"),
+        ("MultiPolygon", 3, {"name": "m"}, "value_invalid"),
+        ("Polygon", [ring(0, 0, 4, 4)], {"name": "k"}, "label_unknown"),
+        ("Polygon", [ring(0, 0, 4, 4)], {}, "value_invalid"),
+        ("Polygon", [ring(0, 0, 4, 4)], None, "value_invalid"),
+        ("Polygon", [[[0, 0, 1]] * 4], {"name": "m"}, "value_invalid"),
+    ],
+)
+def test_what_is_no_feature_is_refused(
+    kind: str, coordinates: Any, said: Any, wanted: str, folder: Path
+) -> None:
+    write_geojson(folder, kind, coordinates, said)
+    assert reason(polygons_spec(**GEOJSON), folder) == wanted
+
+
 def readers_spec(at_least: int) -> Polygons:
     return polygons_spec(
         files="{name}_{c}_{reader}.txt", written={"format": "contours", "field": "c"},
