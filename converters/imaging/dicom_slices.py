@@ -23,6 +23,7 @@ Vector: TypeAlias = tuple[float, float, float]
 
 THREADS = 8
 _MAX_FRAMES = 100_000
+_NOT_IMAGES = ("SEG", "RTDOSE")  # they have pixels, and speak of an image
 _MAX_OFF = 1e-3  # of unit length and right angles of the direction cosines (0020,0037)
 
 
@@ -103,7 +104,7 @@ def read_slices(root: Root, paths: Iterable[str]) -> tuple[list[ImageFile], dict
 
     Returns:
         Files with images, in the order of `paths`, and why others cannot be read, by path.
-        DICOM files without an image (structure sets, reports) are in neither.
+        DICOM files without an image (structure sets, segmentations, reports) are in neither.
 
     Raises:
         SourceError: The disk did not give a file; running again may help.
@@ -129,7 +130,8 @@ def read_slices(root: Root, paths: Iterable[str]) -> tuple[list[ImageFile], dict
 
 
 def _image_file(header: Dataset, path: str) -> ImageFile | None:
-    if "Rows" not in header or "Columns" not in header:
+    has_pixels = "Rows" in header and "Columns" in header
+    if not has_pixels or text_of(header, "Modality") in _NOT_IMAGES:
         return None
     facts = SeriesFacts(
         patient_id=text_of(header, "PatientID"),

@@ -30,10 +30,10 @@ FOLDERS = {
 
 
 def groups(folder: Path) -> tuple[Root, list[SeriesFiles]]:
-    """The volumes of a folder that are images, not segmentations."""
+    """The volumes of a folder."""
     root = Root(source="x", folder=folder.resolve())
     files, _ = read_slices(root, root.listing().paths)
-    return root, [one for one in group_series(files) if one.facts.modality != "SEG"]
+    return root, group_series(files)
 
 
 def by_simpleitk(folder: Path, uid: str) -> tuple[np.ndarray, np.ndarray]:
@@ -69,6 +69,11 @@ def test_a_multi_frame_image_is_the_series_it_was_made_of(real_data: Path, size:
     plain, enhanced = read_series(root, many), read_series(other, one)
     assert np.array_equal(plain.values, enhanced.values)
     assert np.allclose(plain.affine, enhanced.affine)
+
+
+def test_segmentations_and_structure_sets_are_no_series_of_images(real_data: Path) -> None:
+    found = [*groups(real_data / "dicom_seg")[1], *groups(real_data / "dicom_rtstruct")[1]]
+    assert {one.facts.modality for one in found} == {"CT"}
 
 
 def test_a_tree_of_several_series_is_told_apart(real_data: Path) -> None:
