@@ -15,7 +15,9 @@ from converters.imaging.planes import Grid
 Contour: TypeAlias = npt.NDArray[np.float64]  # shape (n, 3): millimetres in RAS
 Corner: TypeAlias = tuple[int, int, int]
 
-OFF_PLANE = 0.1  # of the distance of slices: further off, a contour is on no slice
+# Of the distance of slices: further off, a contour is on no slice. A series may have slices that
+# are a tenth of it off their even places.
+OFF_PLANE = 0.15
 _NESTED = 0.95  # so much of a contour inside another one: a hole
 _APART = 0.05  # so little: a neighbour
 _FAR = 1e6  # voxels

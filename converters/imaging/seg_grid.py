@@ -16,7 +16,9 @@ Corner: TypeAlias = tuple[int, int, int]
 Read: TypeAlias = Callable[[Frame], Pixels]
 
 _FAR = 1e6  # voxels
-OFF_GRID = 0.05  # of a voxel: what rounded positions leave between frames and voxels
+# Of a voxel. Positions are rounded, and slices of a series may be a tenth of their distance or a
+# fifth of a pixel off their even places; a grid of another convention is half a voxel off.
+OFF_GRID = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -573,3 +573,16 @@ def test_a_pattern_must_be_a_regular_expression() -> None:
 def test_a_block_must_map_something() -> None:
     with pytest.raises(ValueError, match="labels or concepts"):
         spec(labels={})
+
+
+def test_frames_of_slices_that_are_a_tenth_off_their_even_places_are_placed(
+    tmp_path: Path,
+) -> None:
+    def shake(dataset: Dataset) -> None:
+        for number, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+            item = group.PlanePositionSequence[0]
+            x, y, z = (float(value) for value in item.ImagePositionPatient)
+            item.ImagePositionPatient = [x, y, z + (0.2 if number % 2 else -0.2)]
+
+    marked = edited(tmp_path, shake)
+    assert np.array_equal(whole(marked, "liver", GRID), canonical(BLOCK == 1, SLICES))
