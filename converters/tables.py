@@ -18,6 +18,8 @@ from converters.specs.base import TableFile
 TABLE_BYTES = 256 << 20
 MAX_COLUMNS = 4096
 MAX_CELLS = 50_000_000
+# A cell may hold the run-length code of a large mask; the module's own limit is 128 KiB.
+csv.field_size_limit(16 << 20)
 
 _Lines: TypeAlias = Iterator[tuple[int, list[str]]]
 

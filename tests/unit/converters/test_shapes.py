@@ -109,6 +109,12 @@ def test_rows_may_be_objects_and_a_row_written_twice_is_one(folder: Path) -> Non
     assert all(finding.is_instance for finding in said.findings)
 
 
+def test_a_code_may_be_longer_than_the_limit_of_the_csv_module(folder: Path) -> None:
+    write_runs(folder, "x," + "0 " * 100_000 + "1 2")
+    # Read as one cell; that a run of 0 pixels is none is said of the image.
+    assert reason(rle_spec(), folder) == "value_invalid"
+
+
 def test_no_mask_is_absence_where_labels_are_complete(folder: Path) -> None:
     write_runs(folder, "x,-1")
     assert ask(rle_spec(), folder).absent == ("lung mass",)
