@@ -105,6 +105,10 @@ def _description(m: Manifest) -> Iterator[str]:
     yield from (f"            {reference}" for reference in m.evidence.references)
     yield "\non disk, below the folder given with --root:"
     yield from (f"  {pattern}    {use}" for pattern, use in expected_files(m))
+    if m.layout.kind == "series":
+        several = "all" if m.layout.if_several == "all" else "one"
+        yield f"\nseries of {m.layout.of_each}, {several} of each:"
+        yield from (f"  {choice.in_words}" for choice in m.layout.choices)
     tables = list(_tables(m))
     yield from ["\ntables:", *tables] if tables else []
     yield f"\nsubject     {m.layout.subject}"

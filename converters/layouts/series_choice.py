@@ -115,7 +115,7 @@ def _unmet(
     members: Sequence[tuple[SeriesFiles, Mapping[str, str]]],
     fitting: Sequence[Chosen],
 ) -> Unmet | None:
-    wanted = _said(choice)
+    wanted = choice.in_words
     if not fitting and choice.if_missing == "reject":
         return Unmet(
             key=f"{study}: {wanted}",
@@ -129,11 +129,6 @@ def _unmet(
             message=f"{len(fitting)} series are {wanted}: {_listed(one.series for one in fitting)}",
         )
     return None
-
-
-def _said(choice: SeriesChoice) -> str:
-    stated = choice.model_dump(exclude_defaults=True, exclude={"if_missing", "grey"})
-    return ", ".join(f"{name} {value}" for name, value in stated.items()) or "any"
 
 
 def _listed(series: Iterable[SeriesFiles]) -> str:

@@ -151,6 +151,12 @@ class Volumes(VolumeLayout, VolumeFiles):
         return self
 
 
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name} {part}" for name, part in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 class SeriesChoice(Strict):
     """Which DICOM series is meant; what is not stated is not asked for.
 
@@ -179,6 +185,13 @@ class SeriesChoice(Strict):
     min_slices: Annotated[int, Field(ge=1)] = 1
     grey: Grey | None = None
     if_missing: Literal["reject", "skip"] = "reject"
+
+    @property
+    def in_words(self) -> str:
+        """What it asks for, on one line."""
+        stated = self.model_dump(exclude_defaults=True, exclude={"if_missing", "grey"})
+        words = [f"{name} {_in_words(value)}" for name, value in stated.items()]
+        return ", ".join(words) or "any"
 
 
 class Series(VolumeLayout):

@@ -64,6 +64,13 @@ def test_columns_that_are_read_are_shown(capsys: pytest.CaptureFixture[str]) -> 
     assert "columns read: Image Index, Finding Labels, View Position" in capsys.readouterr().out
 
 
+def test_series_that_are_chosen_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "prostatex"])
+    said = capsys.readouterr().out
+    assert "series of {patient}, one of each:" in said
+    assert "  sequence T2, description t2_tse_tra.*, plane axial, min_slices 10" in said
+
+
 def test_an_unknown_source_suggests_near_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "hc_18"]) == 2
     assert "did you mean hc18?" in capsys.readouterr().err
