@@ -22,12 +22,19 @@ class Extent:
         plane: The plane.
         start: Index of the first slice that `areas` tells of.
         areas: By slice, in pixels of the picture.
+        number: Tells objects of one label apart, each of which is to be shown.
     """
 
     label: str
     plane: Plane
     start: int
     areas: npt.NDArray[np.float64]
+    number: int = 0
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """What is to be shown: a label, or one object of it."""
+        return (self.label, self.number)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +63,7 @@ class Choice:
 class _Wish:
     """The slices that one label asks for, best first; those that show it well, and fairly."""
 
-    label: str
+    name: tuple[str, int]
     plane: Plane
     indices: tuple[int, ...]
     good: frozenset[int]
@@ -97,7 +104,7 @@ def choose_slices(
     shown = [0] * len(wishes)
     chosen: dict[tuple[Plane, int], Choice] = {}
     passed: set[tuple[Plane, int]] = set()
-    seen: set[str] = set()
+    seen: set[tuple[str, int]] = set()
     for turn in range(per_finding):
         while len(chosen) < per_volume:
             pending = [
@@ -123,7 +130,7 @@ def choose_slices(
 
 def _choice(one: tuple[Plane, int], pending: Sequence[_Wish], turn: int) -> Choice:
     plane, index = one
-    asking = {w.label for w in pending if w.plane == plane and w.indices[turn] == index}
+    asking = {w.name[0] for w in pending if w.plane == plane and w.indices[turn] == index}
     reason = "spread over the extent" if turn else "largest area"
     return Choice(plane=plane, index=index, reason=reason, labels=tuple(sorted(asking)))
 
@@ -167,12 +174,15 @@ def _spread(indices: Sequence[int], count: int) -> list[int]:
     return [indices[int((place + 0.5) / parts * len(indices))] for place in range(parts)]
 
 
-def _labels_on(one: tuple[Plane, int], wishes: Sequence[_Wish]) -> set[str]:
-    return {wish.label for wish in wishes if wish.plane == one[0] and one[1] in wish.fair}
+def _labels_on(one: tuple[Plane, int], wishes: Sequence[_Wish]) -> set[tuple[str, int]]:
+    return {wish.name for wish in wishes if wish.plane == one[0] and one[1] in wish.fair}
 
 
 def _preference(
-    wishes: Sequence[_Wish], pending: Sequence[_Wish], seen: set[str], planes: Sequence[Plane]
+    wishes: Sequence[_Wish],
+    pending: Sequence[_Wish],
+    seen: set[tuple[str, int]],
+    planes: Sequence[Plane],
 ) -> Callable[[tuple[Plane, int]], tuple[int, int, int, int]]:
     """What a candidate is ranked by; the smallest goes first."""
 
@@ -197,7 +207,7 @@ def _wish(extent: Extent, per_finding: int, min_area_px: float) -> _Wish | None:
     good = visible[extent.areas[visible] >= _GOOD_SHARE * most].tolist()
     fair = visible[extent.areas[visible] >= _FAIR_SHARE * most].tolist()
     return _Wish(
-        label=extent.label,
+        name=extent.name,
         plane=extent.plane,
         indices=tuple(extent.start + index for index in wished),
         good=frozenset(extent.start + index for index in {*good, *wished}),

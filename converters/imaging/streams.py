@@ -56,9 +56,10 @@ def fill_scaled(
     step = _CHUNK // dtype.itemsize
     for start in range(0, count, step):
         part = scaled[start : start + step]
-        part[:] = native(fill_array(stream, dtype, part.size, name))
-        part *= slope
-        part += intercept
+        stored = native(fill_array(stream, dtype, part.size, name))
+        np.multiply(stored, slope, out=part, dtype=np.float32, casting="unsafe")
+        if intercept:
+            part += intercept
     return scaled
 
 

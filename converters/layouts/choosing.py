@@ -85,8 +85,9 @@ def _extents(layout: VolumeLayout, said: Sequence[Said3D], grid: Grid) -> list[E
                 plane=plane,
                 start=one.structure.corner[AXIS[plane]],
                 areas=one.structure.counts(plane) * pixels,
+                number=number if one.structure.is_instance else 0,
             )
-            for one in said
+            for number, one in enumerate(said)
         ]
     return extents
 

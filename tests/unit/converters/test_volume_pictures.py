@@ -200,6 +200,16 @@ def test_a_slice_that_shows_something_new_is_taken_whatever_it_looks_like() -> N
     assert [choice.index for choice in found] == [1, 11]
 
 
+def test_each_object_of_a_label_is_shown_whatever_it_looks_like() -> None:
+    extents = [
+        Extent(label="x", plane="axial", start=start, areas=np.full(3, 50.0), number=number)
+        for number, start in enumerate((0, 10))
+    ]
+    asked = {"per_finding": 1, "per_volume": 8, "min_area_px": 8}
+    found = choose_slices(extents, **asked, looks=lambda _plane, _index: 7)
+    assert [choice.index for choice in found] == [1, 11]
+
+
 def test_a_place_in_the_budget_goes_to_another_slice() -> None:
     extents = [
         Extent(label="x", plane="axial", start=0, areas=np.full(30, 50.0)),
