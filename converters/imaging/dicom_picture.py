@@ -46,6 +46,11 @@ def dicom_picture(
     modality = text_of(pixels.header, "Modality")
     if modality in _NO_PICTURES:
         raise CaseError("file_unsupported", f"{relative} is no picture (modality {modality})")
+    intent = text_of(pixels.header, "PresentationIntentType").upper()
+    if intent == "FOR PROCESSING":
+        raise CaseError(
+            "file_unsupported", f"{relative} is raw ({intent}): not made to be looked at"
+        )
     placed = place_of(pixels.header)
     shown, steps = _shown(pixels, window_hu, relative)
     return Picture(

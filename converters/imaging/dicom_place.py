@@ -104,14 +104,15 @@ def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, dict[str, Jso
     (PS3.3, 10.7.1.3): where the header says how, or where it differs from the former.
     """
     modality = text_of(header, "Modality")
+    if modality == "US" and (tissue := _ultrasound_spacing(header)):
+        said: dict[str, Json] = {"step": "spacing", "row_mm": tissue[0], "column_mm": tissue[1]}
+        return tissue, {**said, "plane": "patient", "calibration": "ultrasound region"}
     own = _pair(header, "PixelSpacing")
     imager = _pair(header, "ImagerPixelSpacing") or _pair(header, "NominalScannedPixelSpacing")
     if own is None and imager is None:
         return None, None
     calibration = text_of(header, "PixelSpacingCalibrationType")
-    is_calibrated = calibration in ("GEOMETRY", "FIDUCIAL") or (
-        imager is not None and own != imager
-    )
+    is_calibrated = calibration in ("GEOMETRY", "FIDUCIAL") or _differ(own, imager)
     in_patient = own is not None and (
         modality in _TOMOGRAPHY or (modality in _PROJECTIONS and is_calibrated)
     )
@@ -124,6 +125,31 @@ def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, dict[str, Jso
     if calibration:
         step["calibration"] = calibration
     return (own if in_patient else None), step
+
+
+def _differ(own: tuple[float, float] | None, imager: tuple[float, float] | None) -> bool:
+    """Whether two spacings differ by more than their rounding."""
+    if own is None or imager is None:
+        return False
+    return any(abs(a / b - 1) > _SQUARE for a, b in zip(own, imager, strict=True))
+
+
+def _ultrasound_spacing(header: Dataset) -> tuple[float, float] | None:
+    """Spacing of the one tissue region of an ultrasound image (0018,6011), where there is one.
+
+    Of several regions, each with a scale of its own, none holds for the whole picture.
+    """
+    regions = items_of(header, "SequenceOfUltrasoundRegions")
+    if len(regions) != 1:
+        return None
+    region = regions[0]
+    keywords = ("RegionSpatialFormat", "PhysicalUnitsXDirection", "PhysicalUnitsYDirection")
+    if [numbers_of(region, keyword) for keyword in keywords] != [(1.0,), (3.0,), (3.0,)]:
+        return None  # not a 2-D image of tissue, or not in centimetres
+    x_cm, y_cm = (numbers_of(region, f"PhysicalDelta{axis}") for axis in "XY")
+    if len(x_cm) != 1 or len(y_cm) != 1 or not x_cm[0] or not y_cm[0]:
+        return None
+    return 10 * abs(y_cm[0]), 10 * abs(x_cm[0])
 
 
 def _pair(header: Dataset, keyword: str) -> tuple[float, float] | None:

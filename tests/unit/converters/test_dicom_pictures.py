@@ -312,6 +312,8 @@ def test_mammogram_may_face_either_side(tmp_path: Path) -> None:
     [
         ({"ImagerPixelSpacing": [0.2, 0.2]}, None, "detector"),
         ({"ImagerPixelSpacing": [0.2, 0.2], "PixelSpacing": [0.2, 0.2]}, None, "detector"),
+        ({"ImagerPixelSpacing": [0.0941, 0.0941], "PixelSpacing": [0.09409, 0.09409]}, None,
+         "detector"),
         ({"PixelSpacing": [0.2, 0.2]}, None, "detector"),
         ({"ImagerPixelSpacing": [0.2, 0.2], "PixelSpacing": [0.18, 0.18]}, 0.18, "patient"),
         ({"PixelSpacing": [0.18, 0.18], "PixelSpacingCalibrationType": "FIDUCIAL"}, 0.18,
@@ -324,6 +326,32 @@ def test_spacing_counts_where_it_is_the_patients(tmp_path, attributes, expected,
     found = picture(tmp_path, **attributes)
     assert found.spacing_mm == (expected and (expected, expected))
     assert step(found, "spacing")["plane"] == plane
+
+
+REGION = {
+    "RegionSpatialFormat": 1, "PhysicalUnitsXDirection": 3, "PhysicalUnitsYDirection": 3,
+    "PhysicalDeltaX": 0.02, "PhysicalDeltaY": -0.02,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("regions", "expected"),
+    [
+        ([REGION], (0.2, 0.2)),
+        ([REGION, REGION], None),
+        ([{**REGION, "RegionSpatialFormat": 3}], None),
+        ([{**REGION, "PhysicalUnitsYDirection": 4}], None),
+        ([{**REGION, "PhysicalDeltaX": 0.0}], None),
+    ],
+)
+def test_one_region_of_tissue_gives_the_spacing(tmp_path: Path, regions, expected) -> None:
+    found = picture(tmp_path, RGB, Modality="US", SequenceOfUltrasoundRegions=regions)
+    assert found.spacing_mm == expected
+
+
+def test_raw_detector_data_are_no_picture(tmp_path: Path) -> None:
+    assert refusal(tmp_path, PresentationIntentType="FOR PROCESSING") == "file_unsupported"
+    assert picture(tmp_path, PresentationIntentType="FOR PRESENTATION").size == (64, 64)
 
 
 @pytest.mark.parametrize(

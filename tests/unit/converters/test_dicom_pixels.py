@@ -310,6 +310,24 @@ def test_a_second_decoder_agrees(name: str) -> None:
     assert (read_pixels(root, name).values == expected.astype(float) * slope[0] + slope[1]).all()
 
 
+def test_floating_point_pixels_are_read(tmp_path: Path) -> None:
+    wanted = np.linspace(-2, 3, 48, dtype=np.float32).reshape(6, 8)
+    attributes = {"FloatPixelData": wanted.tobytes(), "BitsStored": None, "HighBit": None}
+    data = dicom_bytes(wanted.view(np.uint32), PixelData=None, **attributes)
+    assert (pixels_of(tmp_path, data).values == wanted).all()
+    broken = np.where(wanted > 2, np.nan, wanted)
+    data = dicom_bytes(
+        wanted.view(np.uint32), PixelData=None, **{**attributes, "FloatPixelData": broken.tobytes()}
+    )
+    assert reason(tmp_path, data) == "file_unreadable"
+
+
+def test_single_bits_are_unpacked() -> None:
+    values = read_pixels(*shipped("liver_1frame.dcm")).values
+    assert values.shape == (512, 512)
+    assert set(np.unique(values)) == {0, 1}
+
+
 def test_planes_of_colour_come_out_as_pixels(tmp_path: Path) -> None:
     rgb = np.arange(144, dtype=np.uint8).reshape(6, 8, 3)
     planes = rgb.transpose(2, 0, 1).tobytes()
