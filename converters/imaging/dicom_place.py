@@ -57,7 +57,7 @@ def place_of(header: Dataset) -> Placed:
     if view in ("PA", "AP"):
         _require_upright(header)
     spacing, step = _spacing(header)
-    _require_square(header, spacing)
+    _require_square(header, step)
     steps: list[dict[str, Json]] = [{"step": "header", "said": said}] if said else []
     return Placed(
         view=view,
@@ -161,7 +161,9 @@ def _pair(header: Dataset, keyword: str) -> tuple[float, float] | None:
     return found[0], found[1]
 
 
-def _require_square(header: Dataset, spacing: tuple[float, float] | None) -> None:
-    ratio = spacing or numbers_of(header, "PixelAspectRatio") or (1.0, 1.0)
+def _require_square(header: Dataset, step: dict[str, Json] | None) -> None:
+    ratio = numbers_of(header, "PixelAspectRatio") or (1.0, 1.0)
+    if step:
+        ratio = (float(str(step["row_mm"])), float(str(step["column_mm"])))
     if len(ratio) != 2 or min(ratio) <= 0 or abs(ratio[0] / ratio[1] - 1) > _SQUARE:
         raise CaseError("geometry_invalid", f"{name_of(header)}: pixels of {ratio} are not square")

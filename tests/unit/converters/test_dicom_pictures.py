@@ -358,6 +358,7 @@ def test_raw_detector_data_are_no_picture(tmp_path: Path) -> None:
     "attributes",
     [
         {"PixelSpacing": [0.5, 0.7], "Modality": "CT"},
+        {"ImagerPixelSpacing": [0.1, 0.2]},
         {"PixelAspectRatio": [1, 2]},
         {"PixelSpacing": [0, 0]},
         {"ImagerPixelSpacing": [-1, 1]},
