@@ -11,7 +11,18 @@ from pydantic import BaseModel
 
 from converters.manifest import Evidence, Expect, Manifest, Package, json_schema, list_sources
 from converters.manifest import load_manifest as load
-from converters.specs import annotations, grey, layouts, shapes, volume_files
+from converters.specs import (
+    annotations,
+    dicom_objects,
+    grey,
+    layouts,
+    outlines,
+    readers,
+    shapes,
+    slides,
+    videos,
+    volume_files,
+)
 from converters.specs.base import (
     Spacing,
     SplitByDigest,
@@ -90,8 +101,10 @@ def _manifests_page() -> Iterator[str]:
     yield ""
     yield "## Layouts"
     places: list[type[BaseModel]] = [
-        layouts.Images, layouts.Volumes, layouts.Series, layouts.SeriesChoice,
+        layouts.Images, layouts.Volumes, layouts.Series, layouts.SeriesChoice, layouts.Videos,
+        layouts.Slides,
         grey.Window, grey.NamedWindow, grey.NamedWindows, grey.Percentiles, grey.Scale,
+        grey.StoredHounsfield,
         layouts.Slices, layouts.VoxelSizes, volume_files.VolumeFiles, volume_files.OnImageGrid,
         volume_files.Raw, volume_files.Variable,
         SplitByField, SplitByLists, SplitByTable, SplitByDigest, Spacing,
@@ -112,10 +125,11 @@ def _manifests_page() -> Iterator[str]:
 
 def _annotation_models() -> list[type[BaseModel]]:
     found: list[type[BaseModel]] = []
-    for module in (annotations, shapes):
+    for module in (annotations, outlines, shapes, readers, dicom_objects, videos, slides):
         for value in vars(module).values():
             is_model = isinstance(value, type) and issubclass(value, BaseModel)
-            if is_model and value.__module__ == module.__name__:
+            is_shown = is_model and not value.__name__.startswith("_")
+            if is_shown and value.__module__ == module.__name__:
                 found.append(value)
     return found
 

@@ -8,7 +8,7 @@ from converters.files import Root
 from converters.imaging.outlines import Points, outline_points
 from converters.json_files import read_own_json
 from converters.records import Json
-from converters.specs.shapes import LabelmeFile
+from converters.specs.outlines import LabelmeFile
 
 _TEXT_BYTES = 64 << 20
 MAX_SHAPES = 100_000

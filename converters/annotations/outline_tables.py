@@ -11,7 +11,7 @@ from converters.imaging.outlines import Points, outline_points
 from converters.json_files import read_json
 from converters.pattern import field_names, fill, match_paths
 from converters.records import Entry, Fault, Json
-from converters.specs.shapes import ListsFile, Polygons, RecordsFile, SharedFile, ViaFile
+from converters.specs.outlines import ListsFile, Polygons, RecordsFile, SharedFile, ViaFile
 
 
 def index_shared(spec: Polygons, form: SharedFile, block: Block) -> Index:

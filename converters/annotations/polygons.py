@@ -23,7 +23,7 @@ from converters.facts import Mask, Region
 from converters.imaging.outlines import Points, outline_region, overhang
 from converters.pattern import compile_pattern, match_paths
 from converters.records import Entry, Fault, Json
-from converters.specs.shapes import (
+from converters.specs.outlines import (
     Consensus,
     ContourFiles,
     GeojsonFile,

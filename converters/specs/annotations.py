@@ -7,8 +7,9 @@ from pydantic import Field, model_validator
 from converters.pattern import field_names
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
+from converters.specs.outlines import Polygons
 from converters.specs.readers import BoxReaders, Readers
-from converters.specs.shapes import LidcXml, Points, Polygons, Recist, Rle, WorldBoxes
+from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes
 from converters.specs.volume_files import OnImageGrid
 
 HexColor = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]

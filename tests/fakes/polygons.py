@@ -5,7 +5,7 @@ import plistlib
 from collections.abc import Iterator
 
 from converters.pattern import fill
-from converters.specs.shapes import Polygons
+from converters.specs.outlines import Polygons
 from converters.vocabulary import term
 from tests.fakes import Twin, TwinImage
 from tests.fakes.paths import path_for

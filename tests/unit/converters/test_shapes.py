@@ -16,7 +16,8 @@ from converters.annotations.contract import Block, ImageName, Index, Question, S
 from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.imaging.pictures import decode_picture
-from converters.specs.shapes import Points, Polygons, Recist, Rle
+from converters.specs.outlines import Polygons
+from converters.specs.shapes import Points, Recist, Rle
 
 WIDTH, HEIGHT = 40, 30
 MODULES = {Rle: rle, Polygons: polygons, Points: points, Recist: recist}
