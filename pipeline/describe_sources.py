@@ -113,6 +113,7 @@ def _description(m: Manifest) -> Iterator[str]:
     yield from ["\ntables:", *tables] if tables else []
     yield f"\nsubject     {m.layout.subject}"
     yield f"split       {_split(m)}"
+    yield from (f"refused     {pattern}: {why}" for pattern, why in m.layout.known_bad.items())
     labels = labels_in(m)
     yield f"\n{len(labels)} labels, as the source writes them and as they are called here:"
     yield from (f"  {code}: {term}" for code, term in labels[:40])
@@ -202,6 +203,9 @@ def _split(m: Manifest) -> str:
         return "official, from lists"
     if rule.by == "table":
         return f"official, from column {rule.column} of {rule.table.path}"
+    if rule.by == "number":
+        ranges = (f"{name} is {first} to {last}" for name, (first, last) in rule.ranges.items())
+        return f"official, by the number {rule.field}: {', '.join(ranges)}"
     return "90/5/5 by a keyed digest of the subject"
 
 

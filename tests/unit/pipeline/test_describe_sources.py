@@ -74,3 +74,14 @@ def test_series_that_are_chosen_are_shown(capsys: pytest.CaptureFixture[str]) ->
 def test_an_unknown_source_suggests_near_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "hc_18"]) == 2
     assert "did you mean hc18?" in capsys.readouterr().err
+
+
+def test_a_split_by_number_says_its_ranges(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "ct_org"])
+    assert "by the number case: test is 0 to 20, train is 21 to 139" in capsys.readouterr().out
+
+
+def test_images_that_are_refused_are_named_with_why(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "atm22"])
+    said = capsys.readouterr().out
+    assert "ATM_164_0000.nii.gz: image and label do not belong together" in said
