@@ -136,6 +136,30 @@ def test_lps_is_the_frame_of_itk() -> None:
     assert stored == image.TransformPhysicalPointToIndex(point)
 
 
+def test_published_rows_lie_where_readers_have_outlined_the_same_nodules() -> None:
+    """Two rows of LUNA16, and where LIDC-IDRI's readers see these nodules in the same scan.
+
+    The first nodule fixes the origin, which LUNA16 does not give; the second one then lies on
+    its column, row and slice only if x counts to the patient's left and y to the back.
+    """
+    pixel_mm, slice_mm = 0.64453125, 2.0
+    rows = np.array(
+        [(-128.6994211, -175.3192718, -298.3875064), (103.7836509, -211.9251487, -227.12125)]
+    )
+    seen = [(45.0, 211.6, -298.2), (405.6, 154.9, -226.9)]  # column, row, z in mm
+    columns = depth = 512
+    origin = rows[0][:2] - np.array(seen[0][:2]) * pixel_mm
+    lps = np.diag([pixel_mm, pixel_mm, slice_mm, 1.0])
+    lps[:3, 3] = [*origin, -438.4]
+    grid = grid_of(np.diag([-1.0, -1, 1, 1]) @ lps, (columns, depth, 194))
+    for (x, y, z), (column, row_, z_mm) in zip(rows, seen, strict=True):
+        mask, corner = world_boxes.place_mask(grid, np.array([-x, -y, z]), np.array([5.0]), "luna")
+        low, high = np.array(corner), np.array(corner) + mask.shape
+        assert low[0] <= columns - 1 - column < high[0]
+        assert low[1] <= depth - 1 - row_ < high[1]
+        assert low[2] <= (z_mm + 438.4) / slice_mm < high[2]
+
+
 @given(
     orientation=st.sampled_from(ORIENTATIONS),
     voxel=st.tuples(st.floats(0, 29), st.floats(0, 33), st.floats(0, 19)),
