@@ -62,6 +62,12 @@ def _describe(spec: NamedRegions, header: Dataset) -> Described:
     numbers = [region.number for region in regions]
     if len(set(numbers)) < len(numbers):
         raise CaseError("labels_contradict", f"{name_of(header)} has two segments of one number")
+    named = [region.code for region in regions if not region.is_background]
+    if getattr(spec, "only", None) and len(named) != 1:
+        raise CaseError(
+            "label_unknown",
+            f"{name_of(header)} holds {len(named)} segments, and one is expected: {named[:20]}",
+        )
     return Described(
         series=frozenset(text_of(item, "SeriesInstanceUID") for item in series) - {""},
         frames_of_reference=frozenset({text_of(header, "FrameOfReferenceUID")}) - {""},

@@ -80,6 +80,9 @@ def term_of(spec: NamedRegions, region: Region) -> str | None:
     Raises:
         CaseError: ``labels_contradict``, where its name and its code, or two patterns, differ.
     """
+    only: str | None = getattr(spec, "only", None)
+    if only and not region.is_background:
+        return only
     found = {term for pattern, term in spec.labels.items() if _fits(pattern, region.name)}
     if region.is_background or any(_fits(pattern, region.name) for pattern in spec.ignore):
         found.add("")
@@ -101,7 +104,9 @@ def _fits(pattern: str, name: str) -> bool:
 def terms_of(spec: NamedRegions) -> tuple[str, ...]:
     """Every term that the block can say."""
     concepts: dict[str, str] = getattr(spec, "concepts", {})
-    return tuple(dict.fromkeys((*spec.labels.values(), *concepts.values())))
+    only: str | None = getattr(spec, "only", None)
+    terms = (*spec.labels.values(), *concepts.values(), *([only] if only else []))
+    return tuple(dict.fromkeys(terms))
 
 
 def wanted(spec: NamedRegions, kind: RegionKind, described: Described) -> list[Region]:

@@ -66,6 +66,8 @@ class DicomSeg(NamedRegions):
             its modifiers, as "SCT:64033007+SCT:7771000" (kidney, left). Codes of SRT are
             taken for those of SCT that mean the same.
         ignore_concepts: Property types that nothing is said of.
+        only: The term of the one segment that each file holds, where the source says so; its name
+            then says nothing, and a file with several is refused.
         threshold: A voxel of a fractional segment belongs above this part of the largest
             value. Without it, fractions between none and all are rejected.
         if_grid_differs: What becomes of frames that do not lie on the image's voxels.
@@ -74,13 +76,15 @@ class DicomSeg(NamedRegions):
     kind: Literal["dicom_seg"]
     concepts: dict[Concept, TermName] = {}
     ignore_concepts: list[Concept] = []
+    only: TermName | None = None
     threshold: Fraction | None = None
     if_grid_differs: Literal["reject", "resample"] = "reject"
 
     @model_validator(mode="after")
     def _something_is_mapped(self) -> "DicomSeg":
-        if not self.labels and not self.concepts:
-            raise ValueError("labels or concepts must name a segment")
+        named = bool(self.labels or self.concepts or self.ignore or self.ignore_concepts)
+        if named == (self.only is not None):
+            raise ValueError("either labels or concepts name the segments, or only does")
         return self
 
 

@@ -18,7 +18,9 @@ def named_blocks(spec: NamedRegions, twin: Twin, image: TwinImage) -> Iterator[t
     """The blocks of an image, each with a name that the manifest maps to its term."""
     for block in phantom(all_terms(twin.manifest.layout), image.number):
         patterns = [pattern for pattern, term in spec.labels.items() if term == block.term]
-        if patterns:
+        if getattr(spec, "only", None) == block.term:
+            yield "Segment_1", block
+        elif patterns:
             name = example(patterns[image.number % len(patterns)], image.number)
             assert term_of(spec, Region(number=1, name=name)) == block.term, (name, block.term)
             yield name, block

@@ -138,7 +138,12 @@ def in_units(layout, values: np.ndarray) -> np.ndarray:
 
 def all_terms(layout) -> list[str]:
     """Every term of every block of annotations, each once."""
-    return list(dict.fromkeys(t for spec in layout.annotations for t in spec.labels.values()))
+    return list(dict.fromkeys(t for spec in layout.annotations for t in _terms(spec)))
+
+
+def _terms(spec) -> list[str]:
+    only = getattr(spec, "only", None)  # the term of files that mark one thing
+    return [only] if only else list(spec.labels.values())
 
 
 def _expect(twin: Twin, blocks: list[Block], values: np.ndarray, volumes: int) -> None:

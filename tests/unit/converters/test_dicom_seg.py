@@ -571,7 +571,7 @@ def test_a_pattern_must_be_a_regular_expression() -> None:
 
 
 def test_a_block_must_map_something() -> None:
-    with pytest.raises(ValueError, match="labels or concepts"):
+    with pytest.raises(ValueError, match="either labels or concepts"):
         spec(labels={})
 
 
@@ -586,3 +586,25 @@ def test_frames_of_slices_that_are_a_tenth_off_their_even_places_are_placed(
 
     marked = edited(tmp_path, shake)
     assert np.array_equal(whole(marked, "liver", GRID), canonical(BLOCK == 1, SLICES))
+
+
+ONLY = {"labels": {}, "only": "liver"}
+
+
+def test_the_one_segment_of_a_file_needs_no_name_where_the_source_says_what_it_is(
+    tmp_path: Path,
+) -> None:
+    marked = read(tmp_path, segment_descriptions=[segment(1, "Segment_1")], manifest=ONLY)
+    assert whole(marked, "liver", GRID).sum() == BLOCK.sum()
+
+
+def test_a_second_segment_is_refused_where_there_should_be_one(tmp_path: Path) -> None:
+    both = np.stack([BLOCK, BLOCK], axis=-1)
+    named = [segment(1, "Segment_1"), segment(2, "Kidney", codes.SCT.Kidney)]
+    with pytest.raises(CaseError, match=r"holds 2 segments, .*'Segment_1', 'Kidney'"):
+        read(tmp_path, both, segment_descriptions=named, manifest=ONLY)
+
+
+def test_names_and_one_unnamed_segment_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="either labels or concepts"):
+        spec(only="liver")
