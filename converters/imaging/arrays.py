@@ -4,6 +4,7 @@ Nothing is ever unpickled: an array of objects is refused by its header.
 """
 
 import ast
+import errno
 import gzip
 import zipfile
 import zlib
@@ -79,6 +80,12 @@ def _read_npz(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
                 return _read_npy(cast(BinaryIO, stream), held_bytes, name, is_packed=is_packed)
     except _BROKEN as error:
         raise CaseError("file_unreadable", f"{name} is cut or broken: {error}") from error
+    except OSError as error:
+        if (
+            error.errno != errno.EINVAL
+        ):  # a place before the file: the archive says so, not the disk
+            raise
+        raise CaseError("file_unreadable", f"{name} is no whole archive") from error
 
 
 def _read_npy(stream: BinaryIO, file_bytes: int, name: str, *, is_packed: bool) -> npt.NDArray[Any]:

@@ -85,7 +85,7 @@ def _read_header(stream: BinaryIO, name: str) -> Nifti1Header:
         raise CaseError("file_unreadable", f"{name} ends within its header")
     try:
         header = kind(block, endianness=endianness, check=True)
-    except (HeaderDataError, ValueError) as error:
+    except (HeaderDataError, ValueError, OverflowError) as error:
         raise CaseError("file_unreadable", f"{name}: {error}") from error
     if not bytes(header["magic"].item()).startswith(b"n+"):
         raise CaseError("file_unsupported", f"{name} is not a single-file NIfTI")
@@ -114,7 +114,10 @@ def _read_values(
     name: str,
 ) -> list[Values]:
     """Fill memory taken once a volume; then read to the end, so that the checksum is checked."""
-    gap = int(header.get_data_offset()) - int(header["sizeof_hdr"])
+    offset = float(header["vox_offset"])  # a float in NIfTI-1, which may be no number
+    if not np.isfinite(offset):
+        raise CaseError("file_unreadable", f"{name}: voxels are said to begin at {offset} bytes")
+    gap = int(offset) - int(header["sizeof_hdr"])
     if not 0 <= gap <= _MAX_OFFSET:
         raise CaseError("file_unreadable", f"{name}: voxels are said to begin at {gap} bytes")
     if len(stream.read(gap)) < gap:

@@ -187,6 +187,16 @@ def test_a_packed_claim_beyond_what_deflate_can_hold_is_refused(tmp_path: Path) 
     assert reason(tmp_path, "a.npz") == "file_unreadable"
 
 
+def test_an_archive_that_points_before_its_beginning_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, "a.npz")
+    data = (tmp_path / "a.npz").read_bytes()
+    at = data.rindex(b"PK\x05\x06") + 16  # where the directory begins, as the end record says
+    start = int.from_bytes(data[at : at + 4], "little")
+    broken = data[:at] + (start + 1000).to_bytes(4, "little") + data[at + 4 :]
+    (tmp_path / "a.npz").write_bytes(broken)
+    assert reason(tmp_path, "a.npz") == "file_unreadable"
+
+
 def test_hdf5_that_holds_nothing_of_what_it_claims_is_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("ct", shape=(1200, 1200, 1200), dtype="i2", chunks=(64, 64, 64))

@@ -138,6 +138,8 @@ def test_colours_are_no_values(tmp_path: Path) -> None:
         ({"datatype": 4096}, "file_unreadable"),
         ({"magic": b"ni1"}, "file_unsupported"),
         ({"vox_offset": 9e9}, "file_unreadable"),
+        ({"vox_offset": np.nan}, "file_unreadable"),
+        ({"vox_offset": -np.inf}, "file_unreadable"),
         ({"scl_slope": 1.0, "scl_inter": np.inf}, "file_unreadable"),
     ],
 )
