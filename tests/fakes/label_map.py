@@ -6,7 +6,7 @@ from converters.specs.annotations import LabelMap
 from tests.fakes import Twin
 from tests.fakes.paths import path_for
 from tests.fakes.volume_files import write_volume
-from tests.fakes.volumes import SHAPE, all_terms, phantom
+from tests.fakes.volumes import SHAPE, blocks_of
 
 
 def write(spec: LabelMap, twin: Twin) -> None:
@@ -15,7 +15,7 @@ def write(spec: LabelMap, twin: Twin) -> None:
     largest = max(spec.labels)
     for image in twin.images:
         values = np.zeros(SHAPE, dtype=np.uint8 if largest < 256 else np.uint16)
-        for block in phantom(all_terms(twin.manifest.layout), image.number):
+        for block in blocks_of(twin.manifest.layout, image.number):
             if block.term in codes:
                 values[block.bounds] = codes[block.term]
         path, _ = path_for(spec.files, image.fields, image.number)
