@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from converters.annotations.contract import module_of
-from converters.annotations.sides import require_sides
-from converters.annotations.structures import Marked, VolumeQuestion, empty_structure
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.body import Body, body_of
@@ -29,11 +26,11 @@ from converters.imaging.plausible import require_hounsfield, require_spacing
 from converters.imaging.slices import SAME_BITS, Choice
 from converters.imaging.volumes import Volume
 from converters.layouts.choosing import Drawer, choose
+from converters.layouts.hearing import hear
 from converters.layouts.listing import annotation_path
 from converters.layouts.slicing import Said3D, describe_slice
 from converters.manifest import Manifest
-from converters.records import Case, Entry, Json, Outcome, Rejection, Sample
-from converters.specs.annotations import VolumeAnnotation
+from converters.records import Case, Json, Outcome, Rejection, Sample
 from converters.specs.layouts import VolumeLayout
 
 
@@ -122,7 +119,7 @@ def convert_sequences(
     """
     first, *others = shown
     looked = _look(manifest, layout, first)
-    said, after = _hear(layout, root, case, looked.grid)
+    said, after = hear(layout, root, case, looked.grid)
     known = replace(looked, said=said, after=after)
     chosen = choose(layout, known.said, known.body, known.drawer, known.greys[0])
     if not chosen:
@@ -183,47 +180,6 @@ def _look(manifest: Manifest, layout: VolumeLayout, shown: Shown) -> _Known:
         before += ({"step": "fill_nonfinite", "voxels": filled},)
     drawer = Drawer(values=values, grid=volume.grid)
     return _Known(drawer=drawer, body=body, greys=greys, shown=shown, before=before)
-
-
-def _hear(
-    layout: VolumeLayout, root: Root, case: Case, grid: Grid
-) -> tuple[tuple[Said3D, ...], tuple[Mapping[str, Json], ...]]:
-    """What every block says of a case, and what was done to say it."""
-    said: list[Said3D] = []
-    steps: list[Mapping[str, Json]] = []
-    for spec, entry in zip(layout.annotations, case.entries, strict=True):
-        marked = _ask(spec, entry, root, case, grid)
-        is_known = spec.completeness != "partial" or entry is None
-        doubtful = {*getattr(spec, "absence_unknown", ()), *marked.uncertain}
-        said += [
-            Said3D(structure=one, is_known=is_known and one.term not in doubtful)
-            for one in marked.structures
-        ]
-        steps += marked.transforms
-    _require_consistent(said)
-    require_sides((one.structure for one in said), grid)
-    return tuple(said), tuple(steps)
-
-
-def _ask(spec: VolumeAnnotation, entry: Entry | None, root: Root, case: Case, grid: Grid) -> Marked:
-    module = module_of(spec.kind)
-    if entry is None:
-        names = module.terms_of(spec) if spec.if_missing == "absent" else ()
-        return Marked(structures=tuple(empty_structure(name, "") for name in names))
-    question = VolumeQuestion(
-        root=root, path=case.image, fields=case.fields, entry=entry, grid=grid
-    )
-    marked: Marked = module.read_structures(spec, question)
-    return marked
-
-
-def _require_consistent(said: list[Said3D]) -> None:
-    """Two blocks must not say that a structure is in the volume and that it is not."""
-    there = {one.structure.term for one in said if one.structure.mask.size}
-    missing = {one.structure.term for one in said if one.is_known and not one.structure.mask.size}
-    both = sorted(there & missing)
-    if both:
-        raise CaseError("labels_contradict", f"{', '.join(both)}: marked and absent")
 
 
 def _reorientation(grid: Grid) -> dict[str, Json]:

@@ -76,7 +76,11 @@ def save(folder: Path, name: str, values: np.ndarray, affine: np.ndarray = AFFIN
 
 def convert(folder: Path, sequences: str) -> list[Outcome]:
     """Everything that comes out of a folder."""
-    toy = manifest(sequences)
+    return converted(manifest(sequences), folder)
+
+
+def converted(toy: Manifest, folder: Path) -> list[Outcome]:
+    """Everything that a manifest makes of a folder."""
     root, _ = locate_root(toy, folder)
     converter = converter_for(toy)
     return [out for case in converter.cases(root) for out in converter.convert(root, case)]
@@ -213,3 +217,21 @@ def test_the_volume_that_is_named_is_shown(tmp_path: Path) -> None:
 def test_sequences_that_contradict_are_no_manifest(wrong: str) -> None:
     with pytest.raises(ManifestError):
         manifest(wrong)
+
+
+def test_axes_that_are_not_the_body_s_tell_no_sides(tmp_path: Path) -> None:
+    save(tmp_path, "a_t2.nii", T2)
+    save(tmp_path, "a_seg.nii", CODES)
+    kidneys = MANIFEST.replace("{1: liver, 2: spleen}", "{1: left kidney, 2: right kidney}")
+    plain = parse_manifest(kidneys.replace("SEQUENCES", ""), "toy_sequences").manifest
+    taken = kidneys.replace("SEQUENCES", "axes_taken_as: LPS\n  views: {axial: short-axis}")
+    taken = taken.replace("ignore: [0]", "ignore: [0]\n      axes_taken_as: LPS")
+    # The lower index is the patient's right in this file: the left kidney lies on the right.
+    assert [out.reason for out in converted(plain, tmp_path)] == ["sides_swapped"]
+    found = converted(parse_manifest(taken, "toy_sequences").manifest, tmp_path)
+    assert {out.view for out in found} == {"short-axis", "coronal"}
+
+
+def test_axes_of_images_and_labels_are_taken_alike() -> None:
+    with pytest.raises(ManifestError, match="must be the same for images and annotations"):
+        manifest("axes_taken_as: LPS")
