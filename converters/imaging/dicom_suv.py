@@ -5,6 +5,7 @@ are corrected for attenuation and decay: grams of the patient, over the dose tha
 the scan begins.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,11 +13,13 @@ from datetime import datetime, timedelta
 from pydicom.dataset import Dataset
 
 from converters.errors import CaseError
+from converters.imaging.dicom_file import BROKEN, quiet
 from converters.imaging.dicom_tags import items_of, numbers_of, text_of, texts_of
 from converters.records import Json
 
 _LONGEST = timedelta(hours=24)  # from injection to scan
 _TIME = re.compile(r"(\d{2})(\d{2})(\d{2})(?:\.(\d{1,6}))?")
+_PHILIPS = (0x7053, "Philips PET Private Group", 0x00)  # counts to SUVbw
 _DATE = re.compile(r"\d{8}")
 
 
@@ -45,8 +48,15 @@ def suv_of(headers: Sequence[Dataset]) -> tuple[float | None, dict[str, Json]]:
 def _factor(headers: Sequence[Dataset], units: str) -> tuple[float, dict[str, Json]]:
     if units == "GML" and text_of(headers[0], "SUVType") in ("", "BW"):
         return 1.0, {}
+    if units == "CNTS" and (scale := _philips_scale(headers[0])):
+        return scale, {"scale_of": "Philips (7053,xx00)"}
     if units != "BQML":
         raise _RawError(f"Units are {units or 'missing'}, not BQML")
+    return _from_activity(headers)
+
+
+def _from_activity(headers: Sequence[Dataset]) -> tuple[float, dict[str, Json]]:
+    """The factor for values in Bq/ml."""
     corrected = set(texts_of(headers[0], "CorrectedImage"))
     if not {"ATTN", "DECY"} <= corrected:
         raise _RawError("values are not corrected for both attenuation and decay")
@@ -67,6 +77,16 @@ def _factor(headers: Sequence[Dataset], units: str) -> tuple[float, dict[str, Js
     left_bq = dose_bq * 2.0 ** (-waited_s / half_life_s)
     # Weight and dose are the patient's own; the factor says all that the values need.
     return weight_kg * 1000 / left_bq, {"half_life_s": half_life_s, "decay_s": waited_s}
+
+
+def _philips_scale(header: Dataset) -> float | None:
+    group, creator, element = _PHILIPS
+    try:
+        with quiet():
+            value = float(header.private_block(group, creator)[element].value)
+    except (*BROKEN, OSError):
+        return None
+    return value if math.isfinite(value) and value > 0 else None
 
 
 def _number(header: Dataset, keyword: str) -> float:

@@ -6,6 +6,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from converters.files import Root
+from converters.imaging.dicom_file import quiet
 from converters.imaging.dicom_series import group_series, read_series
 from converters.imaging.dicom_slices import read_slices
 from converters.imaging.dicom_suv import suv_of
@@ -53,6 +54,18 @@ def test_an_injection_before_midnight_is_of_the_day_before() -> None:
 def test_a_full_date_and_time_goes_before_the_time_alone() -> None:
     full = header(RadiopharmaceuticalStartDateTime="20200101093000.00+0000")
     assert suv_of([full])[1]["decay_s"] == 1800.0
+
+
+@pytest.mark.parametrize("scale", ["0.000551", "0", "nan"])
+def test_counts_need_the_maker_s_own_scale(scale: str) -> None:
+    found = header(Units="CNTS")
+    block = found.private_block(0x7053, "Philips PET Private Group", create=True)
+    with quiet():
+        block.add_new(0x00, "DS", scale)
+    factor, step = suv_of([found])
+    is_usable = scale == "0.000551"
+    assert factor == (0.000551 if is_usable else None)
+    assert ("no_suv_because" in step) != is_usable
 
 
 def test_values_in_grams_a_millilitre_are_suv_already() -> None:
