@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from converters.annotations.aperio_files import read_aperio
 from converters.annotations.contract import Block, Index, Question, Said, absent_terms
 from converters.annotations.geojson_files import read_geojson
 from converters.annotations.joins import join_files
@@ -24,6 +25,7 @@ from converters.imaging.outlines import Points, outline_region, overhang
 from converters.pattern import compile_pattern, match_paths
 from converters.records import Entry, Fault, Json
 from converters.specs.outlines import (
+    AperioFile,
     Consensus,
     ContourFiles,
     GeojsonFile,
@@ -114,11 +116,14 @@ def read(spec: Polygons, question: Question) -> Said:
     drawings = list(_drawings(spec, question))
     objects = [one for path, drawing in drawings for one in _objects(spec, path, drawing, size)]
     clipped = sum(_is_clipped(spec, one, size) for one in objects)
+    covered = [(one, region) for one in objects if (region := _region(spec, one, size))]
     if spec.objects == "outlines":
-        layers = list(_instance_layers(spec, objects, size))
+        layers = list(_instance_layers(spec, covered))
     else:
-        layers = list(_region_layers(spec, objects, size))
+        layers = list(_region_layers(spec, covered, size))
     steps: list[Mapping[str, Json]] = []
+    if len(covered) < len(objects):
+        steps.append({"step": "leave_out_tiny", "objects": len(objects) - len(covered)})
     if clipped:
         steps.append({"step": "clip_outlines", "objects": clipped})
     left_out = sum(drawing.left_out for _, drawing in drawings)
@@ -129,7 +134,7 @@ def read(spec: Polygons, question: Question) -> Said:
         steps.append({"step": "consensus", "readers": readers, "at_least": spec.consensus.at_least})
     return Said(
         findings=layer_findings(layers, question),
-        absent=_absent(spec, question, {layer.label for layer in layers}),
+        absent=_absent(spec, question, {spec.labels[one.code] for one in objects}),
         transforms=tuple(steps),
     )
 
@@ -150,6 +155,9 @@ def _read_file(spec: Polygons, path: str, question: Question) -> Drawing:
         return read_osirix(question.root, path)
     if isinstance(spec.written, GeojsonFile):
         return read_geojson(question.root, path)
+    if isinstance(spec.written, AperioFile):
+        only = None if spec.written.named else next(iter(spec.labels))
+        return read_aperio(question.root, path, only)
     return _read_yolo(path, question)
 
 
@@ -201,24 +209,22 @@ def _is_clipped(spec: Polygons, one: _Object, size: tuple[int, int]) -> bool:
     return out > 0
 
 
-def _region(spec: Polygons, one: _Object, size: tuple[int, int]) -> Region:
+def _region(spec: Polygons, one: _Object, size: tuple[int, int]) -> Region | None:
+    """What an object covers; None where it covers nothing and may be left out."""
     has_holes = isinstance(spec.written, GeojsonFile)
     region = outline_region(one.rings, size, is_even_odd=has_holes)
-    if region is None:
+    if region is None and spec.tiny == "reject":
         (x, y), *_ = one.rings[0]
         raise CaseError("box_empty", f"{one.where}: the outline at ({x:g}, {y:g}) covers no pixel")
     return region
 
 
-def _instance_layers(
-    spec: Polygons, objects: list[_Object], size: tuple[int, int]
-) -> Iterator[Layer]:
+def _instance_layers(spec: Polygons, covered: list[tuple[_Object, Region]]) -> Iterator[Layer]:
     for code, label in spec.labels.items():
         # The same outline drawn twice is one object.
         found: dict[tuple[int, int, tuple[int, ...], bytes], Region] = {}
-        for one in objects:
+        for one, region in covered:
             if one.code == code:
-                region = _region(spec, one, size)
                 place = (region.row, region.column, region.mask.shape, region.mask.tobytes())
                 found.setdefault(place, region)
         if found:
@@ -232,14 +238,13 @@ def _instance_layers(
 
 
 def _region_layers(
-    spec: Polygons, objects: list[_Object], size: tuple[int, int]
+    spec: Polygons, covered: list[tuple[_Object, Region]], size: tuple[int, int]
 ) -> Iterator[Layer]:
     for code, label in spec.labels.items():
         masks: dict[str, Mask] = {}
-        for one in objects:
+        for one, region in covered:
             if one.code == code:
                 mask = masks.setdefault(one.reader, np.zeros((size[1], size[0]), dtype=bool))
-                region = _region(spec, one, size)
                 rows, columns = region.mask.shape
                 mask[region.row : region.row + rows, region.column : region.column + columns] |= (
                     region.mask

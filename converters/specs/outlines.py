@@ -105,6 +105,17 @@ class GeojsonFile(Strict):
     format: Literal["geojson"]
 
 
+class AperioFile(Strict):
+    """XML of Aperio ImageScope, one file an image.
+
+    With `named`, the first attribute of an annotation names its regions; else there is one
+    label. Regions of one or two points are passed over.
+    """
+
+    format: Literal["aperio"]
+    named: bool
+
+
 SharedFile = ViaFile | ListsFile | CocoFile | RecordsFile
 OutlineFormat = Annotated[
     LabelmeFile
@@ -115,7 +126,8 @@ OutlineFormat = Annotated[
     | ContourFiles
     | YoloFile
     | OsirixFile
-    | GeojsonFile,
+    | GeojsonFile
+    | AperioFile,
     Field(discriminator="format"),
 ]
 
@@ -144,6 +156,7 @@ class Polygons(AnnotationSpec):
             or reject the image.
         objects: Each outline is one object that can be counted, or all of a label are one
             region.
+        tiny: Outlines that cover the centre of no pixel reject the image, or are left out.
         consensus: How the outlines of several readers become one region.
         fields: Placeholders of `files` that equal a template over the image's fields.
     """
@@ -156,6 +169,7 @@ class Polygons(AnnotationSpec):
     origin: Literal["corner", "center"]
     outside: Literal["clip", "reject"]
     objects: Literal["outlines", "region"]
+    tiny: Literal["reject", "leave_out"] = "reject"
     consensus: Consensus | None = None
     fields: dict[Text, Text] | None = None
 
@@ -163,8 +177,11 @@ class Polygons(AnnotationSpec):
     def _fits_together(self) -> "Polygons":
         named = getattr(self.written, "field", "") or getattr(self.written, "attribute", "")
         may_be_one = isinstance(self.written, ContourFiles | ViaFile)
-        if may_be_one and not named and len(self.labels) != 1:
+        is_one = isinstance(self.written, AperioFile) and not self.written.named
+        if (is_one or (may_be_one and not named)) and len(self.labels) != 1:
             raise ValueError("outlines without names need one label")
+        if self.tiny == "leave_out" and self.completeness == "complete":
+            raise ValueError("tiny: leave_out leaves objects out: labels are not complete")
         if self.consensus and self.objects != "region":
             raise ValueError("a consensus is a region: which outlines belong together is not known")
         return self

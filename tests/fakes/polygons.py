@@ -242,6 +242,24 @@ def _geojson(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
     twin.write(_path(spec, image), json.dumps(content))
 
 
+def _aperio(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None:
+    """An annotation a label; a region of a single point, which is passed over."""
+    parts = []
+    for code in dict.fromkeys(code for code, _ in drawn):
+        regions = "".join(
+            f'<Region Id="{at}" Type="0" NegativeROA="0"><Vertices>'
+            + "".join(f'<Vertex X="{x:.6f}" Y="{y:.6f}" Z="0"/>' for x, y in outline)
+            + "</Vertices></Region>"
+            for at, outline in enumerate([*(o for c, o in drawn if c == code), [[3.0, 4.0]]])
+        )
+        parts.append(
+            f'<Annotation Name=""><Attributes><Attribute Name="{code}" Id="0" Value=""/>'
+            f"</Attributes><Regions>{regions}</Regions></Annotation>"
+        )
+    content = f'<Annotations MicronsPerPixel="0.25">{"".join(parts)}</Annotations>'
+    twin.write(_path(spec, image), content)
+
+
 _SHARED = {"lists": _lists, "via": _via, "records": _records}
 _OWN = {"osirix": _osirix, "labelme": _labelme, "contours": _contours, "yolo": _yolo,
-        "geojson": _geojson}  # fmt: skip
+        "geojson": _geojson, "aperio": _aperio}  # fmt: skip

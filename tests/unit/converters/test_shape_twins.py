@@ -43,6 +43,11 @@ OUTLINES: dict[str, dict[str, Any]] = {
                     "codes": "label_ids", "points": "data", "names_file": "labels.json"},
     },
     "geojson": {"files": "{name}.geojson", "written": {"format": "geojson"}},
+    "aperio": {"files": "{name}.xml", "written": {"format": "aperio", "named": True}},
+    "aperio_one": {
+        "files": "{name}.xml", "written": {"format": "aperio", "named": False}, "labels": ONE,
+        "ignore": [],
+    },
     "coco": {"files": "coco.json", "written": {"format": "coco", "match": "{name}.png"}},
     "yolo": {"files": "{name}.txt", "written": {"format": "yolo"}},
     "contours": {

@@ -461,6 +461,59 @@ def test_what_is_no_feature_is_refused(
     assert reason(polygons_spec(**GEOJSON), folder) == wanted
 
 
+def write_aperio(folder: Path, *regions: str, name: str = "m", top: str = "Annotations") -> None:
+    attribute = f'<Attribute Name="{name}"/>' if name else ""
+    (folder / "x.xml").write_text(
+        f"<{top}><Annotation><Attributes>{attribute}</Attributes>"
+        f"<Regions>{''.join(regions)}</Regions></Annotation></{top}>"
+    )
+
+
+def region(*points: tuple[Any, Any], **more: str) -> str:
+    vertices = "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in points)
+    said = "".join(f' {key}="{value}"' for key, value in more.items())
+    return f"<Region{said}><Vertices>{vertices}</Vertices></Region>"
+
+
+BLOCK = [(3, 5), (20, 5), (20, 9), (3, 9)]
+APERIO = {"files": "{name}.xml", "written": {"format": "aperio", "named": True}}
+
+
+def test_imagescope_writes_x_and_y_of_pixels_and_points_are_passed_over(folder: Path) -> None:
+    write_aperio(folder, region(*BLOCK), region((1, 1), (2, 2)))
+    said = ask(polygons_spec(**APERIO), folder)
+    assert corners(said) == [(3, 5, 20, 9)]
+    assert said.transforms == ({"step": "pass_over_points", "marks": 1},)
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "wanted"),
+    [
+        (region(*BLOCK, NegativeROA="1"), {}, "value_invalid"),
+        (region(*BLOCK, Type="4"), {}, "outline_open"),
+        (region(("a", 1), (2, 2), (3, 1)), {}, "value_invalid"),
+        (region(*BLOCK), {"name": ""}, "value_invalid"),
+        (region(*BLOCK), {"name": "k"}, "label_unknown"),
+        (region(*BLOCK), {"top": "Other"}, "file_unreadable"),
+        ("<", {}, "file_unreadable"),
+    ],
+)
+def test_what_is_no_region_is_refused(
+    text: str, more: dict[str, str], wanted: str, folder: Path
+) -> None:
+    write_aperio(folder, text, **more)
+    assert reason(polygons_spec(**APERIO), folder) == wanted
+
+
+def test_tiny_outlines_may_be_left_out_and_are_not_absent(folder: Path) -> None:
+    write_labelme(folder, shape(3.6, 3.6, 4.4, 4.4))
+    said = ask(polygons_spec(tiny="leave_out", completeness="presence"), folder)
+    assert (said.findings, said.absent) == ((), ("lung nodule",))
+    assert said.transforms == ({"step": "leave_out_tiny", "objects": 1},)
+    with pytest.raises(ValidationError, match="labels are not complete"):
+        polygons_spec(tiny="leave_out")
+
+
 def readers_spec(at_least: int) -> Polygons:
     return polygons_spec(
         files="{name}_{c}_{reader}.txt", written={"format": "contours", "field": "c"},
