@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813 - as it calls itself
+from scipy import ndimage
 
 from converters.annotations import dicom_seg, rtstruct
 from converters.annotations.contract import Block, ImageName
@@ -15,7 +16,7 @@ from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.imaging.dicom_series import group_series, read_series
 from converters.imaging.dicom_slices import read_slices
-from converters.imaging.planes import Canonical, Grid, to_canonical
+from converters.imaging.planes import Canonical, Grid, slice_of, to_canonical
 from converters.imaging.volumes import Volume, read_volume
 from converters.records import Entry
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
@@ -262,6 +263,19 @@ def test_a_body_contour_on_the_one_slice_is_read_and_not_measured(real_data: Pat
     assert body.voxels > 0
     assert not body.is_all_seen
     assert marked.uncertain == ("heart",)
+
+
+def test_a_body_contour_lies_on_the_skin_of_its_slice(real_data: Path) -> None:
+    """Dense within, and air just outside: half a pixel or a mirror would show."""
+    grid, uids = planned_grid(real_data, 105, 1)
+    spec = rt_spec(labels={"body": "heart"}, if_unmapped="pass")
+    marked = rtstruct.read_structures(spec, ask(real_data, RTSS, grid, uids))
+    mask = slice_of(whole(marked, "heart", grid), "axial", 0)
+    head = pydicom.dcmread(real_data / Path(RTSS).with_name("ct.0.dcm"))
+    is_dense = head.pixel_array * float(head.RescaleSlope) + float(head.RescaleIntercept) > -300
+    around = ndimage.binary_dilation(mask, iterations=3) & ~ndimage.binary_dilation(mask)
+    assert is_dense[mask].mean() > 0.97
+    assert is_dense[around].mean() < 0.1
 
 
 def test_names_of_a_planning_ct_that_are_not_mapped_are_listed(real_data: Path) -> None:
