@@ -17,6 +17,7 @@ from converters.imaging.volumes import (
     require_size,
     selected,
     squeeze_shape,
+    voxel_names,
 )
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -96,7 +97,7 @@ def _meta_data(head: bytes, path: Path, name: str, root: Root) -> tuple[Path, bo
     beside = found.group(1).decode("utf-8", "replace")
     if beside.upper() == "LOCAL":
         return path, is_packed
-    if not re.fullmatch(r"[\w.+-][\w.+ -]*", beside) or "LIST" in beside.upper():
+    if beside not in voxel_names(name):
         raise CaseError("file_unsupported", f"{name} keeps its voxels in {beside[:60]!r}")
     if not (path.parent / beside).exists():
         raise CaseError("file_unreadable", f"{name}: its voxels in {beside} are not there")

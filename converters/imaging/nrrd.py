@@ -13,13 +13,13 @@ from converters.imaging.gzip_stream import BROKEN, open_gzip
 from converters.imaging.nrrd_header import HEADER_BYTES, NrrdHeader, parse_header
 from converters.imaging.streams import fill_array, native, pass_over
 from converters.imaging.volumes import (
-    VOXEL_ENDINGS,
     Volume,
     Wanted,
     require_geometry,
     require_size,
     selected,
     squeeze_shape,
+    voxel_names,
 )
 
 _MAX_LINES = 10_000
@@ -85,11 +85,9 @@ def _split(head: bytes, name: str) -> tuple[bytes, int]:
 
 def _beside(data_file: str, path: Path, name: str) -> str:
     """The file of the voxels: beside the header, and named as it is, so that it is known to it."""
-    stem, dot, ending = basename(name).rpartition(".")
     beside = data_file.removeprefix("./")
-    if f"{dot}{ending}".lower() != ".nhdr" or beside not in {
-        f"{stem}.{end}" for end in VOXEL_ENDINGS
-    }:
+    if not name.lower().endswith(".nhdr") or beside not in voxel_names(name):
+        stem = basename(name).rpartition(".")[0]
         raise CaseError(
             "file_unsupported",
             f"{name} keeps its voxels in {data_file[:60]!r}; a .nhdr file may in {stem}.raw, "

@@ -150,7 +150,13 @@ def _read_placed(
     if name.endswith(NIFTI_SUFFIXES):
         from converters.imaging.nifti import read_nifti
 
-        return read_nifti(path, relative, wanted, trusted=how.trusted_form)
+        return read_nifti(
+            path,
+            relative,
+            wanted,
+            trusted=how.trusted_form,
+            may_be_flat=how.axes_taken_as is not None,
+        )
     if name.endswith(NRRD_SUFFIXES):
         from converters.imaging.nrrd import read_nrrd
 
@@ -164,6 +170,12 @@ def _read_placed(
         "file_unsupported",
         f"{relative}: volumes of kind {suffix!r} are not read, or need `stored` in the manifest",
     )
+
+
+def voxel_names(header: str) -> frozenset[str]:
+    """How a file of voxels beside a header may be named, so that it is known without reading it."""
+    stem = header.rpartition("/")[2].rpartition(".")[0]
+    return frozenset(f"{stem}.{ending}" for ending in VOXEL_ENDINGS)
 
 
 def require_size(

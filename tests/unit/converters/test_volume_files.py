@@ -223,9 +223,12 @@ def test_mhd_reads_the_file_beside_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.values, VALUES)
 
 
-def test_mhd_never_reads_a_file_elsewhere(tmp_path: Path) -> None:
-    head = itk_bytes(tmp_path, "a.mhd").replace(b"a.raw", b"../a.raw")
-    assert reason(tmp_path, "a.mhd", head) == "file_unsupported"
+@pytest.mark.parametrize("elsewhere", ["../a.raw", "/a.raw", "b.raw", "LIST", "a.raw "])
+def test_mhd_never_reads_a_file_elsewhere(tmp_path: Path, elsewhere: str) -> None:
+    head = itk_bytes(tmp_path, "a.mhd").replace(b"a.raw", elsewhere.encode())
+    (tmp_path / "b.raw").write_bytes((tmp_path / "a.raw").read_bytes())
+    expected = "file_unsupported" if elsewhere.strip() != "a.raw" else None
+    assert reason_or_none(tmp_path, "a.mhd", head) == expected
 
 
 def test_mhd_without_its_voxels_is_refused(tmp_path: Path) -> None:
