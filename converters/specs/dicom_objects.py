@@ -58,8 +58,15 @@ class NamedRegions(AnnotationSpec):
 class DicomSeg(NamedRegions):
     """DICOM segmentation objects: binary, fractional or label map.
 
-    A segment is told by its label, its coded property type, or both, which must then agree.
-    A term whose segment is not in the file is absent only where the labels are complete.
+    A segment is told by its label (`labels`: a regular expression that the whole label must match,
+    upper or lower case alike), its coded property type, or both, which must then agree. A term
+    whose segment is not in the file is absent only where the labels are complete.
+
+    Of the files that `files` matches, those of another kind are passed over. They belong to the
+    image whose series they name (`match: series`), whose frame of reference they share, or whose
+    placeholders they share (`name`). A name that matches no expression stops the build,
+    rejects the image, or is passed over, as `if_unmapped` says. Two files of an image that mark
+    the same term reject it, or are put together, as `several` says.
 
     Attributes:
         concepts: By code of the segment's property type, as "SCT:10200004", or with codes of
@@ -90,6 +97,16 @@ class DicomSeg(NamedRegions):
 
 class Rtstruct(NamedRegions):
     """DICOM structure sets (RTSTRUCT): closed contours on the slices of the image.
+
+    A region is told by its name (`labels`: a regular expression that the whole name must match,
+    upper or lower case alike). Voxels belong where their centres lie inside; a contour in
+    another one is a hole.
+
+    Of the files that `files` matches, those of another kind are passed over. They belong to the
+    image whose series they name (`match: series`), whose frame of reference they share, or whose
+    placeholders they share (`name`). A name that matches no expression stops the build,
+    rejects the image, or is passed over, as `if_unmapped` says. Two files of an image that mark
+    the same term reject it, or are put together, as `several` says.
 
     Names that say nothing ("ROI-1", "1", none at all) are never mapped; they reject the image,
     or are passed over where `if_unmapped` is `pass`. A term whose region is not in the file
