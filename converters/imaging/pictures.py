@@ -7,8 +7,10 @@ each step is on record: an alpha channel dropped, a palette looked up, 16 bits m
 import io
 import re
 import struct
+import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,8 +28,9 @@ _ADDRESS = re.compile(r"\s*<[^<>]* at 0x[0-9a-fA-F]+>")
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
 _ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4
 _PASS_THROUGH = {"PNG": ("L", "RGB"), "JPEG": ("L", "RGB")}
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, KeyError,
-           IndexError, TypeError, OverflowError,
+_DAMAGE = ("Tag data larger than file", "Truncated File Read", "Corrupt EXIF data")
+_BROKEN = (UserWarning, OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
+           KeyError, IndexError, TypeError, OverflowError,
            NotImplementedError, ZeroDivisionError)  # fmt: skip
 # Pillow's own limit only warns, and doubles; the size is checked here before decoding.
 Image.MAX_IMAGE_PIXELS = None
@@ -118,6 +121,24 @@ def decode_picture(data: bytes, name: str) -> Picture:
         CaseError: ``file_unreadable``, ``file_unsupported`` (several frames) or
             ``file_too_large`` (more than 200 million pixels).
     """
+    with _damage_is_an_error():
+        return _decode(data, name)
+
+
+@contextmanager
+def _damage_is_an_error() -> Iterator[None]:
+    """Pillow warns of a tag that lies outside of the file, and goes on without it.
+
+    The tag may say what black is. What else Pillow warns of is its own affair.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for start in _DAMAGE:
+            warnings.filterwarnings("error", message=start, category=UserWarning)
+        yield
+
+
+def _decode(data: bytes, name: str) -> Picture:
     try:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except _BROKEN as error:

@@ -151,3 +151,14 @@ def test_a_message_holds_no_address() -> None:
     with pytest.raises(CaseError) as error:
         decode_picture(b"no picture at all", "x.jpg")
     assert "0x" not in error.value.message
+
+
+def test_a_tiff_whose_tag_lies_outside_the_file_is_refused() -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(out, format="TIFF")
+    data = bytearray(out.getvalue())
+    at = data.index(struct.pack("<HH", 262, 3))  # PhotometricInterpretation, a short
+    data[at + 4 : at + 8] = struct.pack("<I", 1 << 20)  # a million values of it
+    with pytest.raises(CaseError, match="Tag data larger than file") as caught:
+        decode_picture(bytes(data), "a.tif")
+    assert caught.value.reason == "file_unreadable"
