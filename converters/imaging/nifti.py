@@ -11,7 +11,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from converters.errors import CaseError
 from converters.imaging.gzip_stream import BROKEN, open_gzip
-from converters.imaging.nifti_forms import read_affine
+from converters.imaging.nifti_forms import flat_affine, read_affine
 from converters.imaging.streams import fill_array, fill_scaled, native, pass_over
 from converters.imaging.volumes import (
     Values,
@@ -35,7 +35,12 @@ logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 
 def read_nifti(
-    path: Path, name: str, wanted: Wanted, *, trusted: Literal["sform", "qform"] | None = None
+    path: Path,
+    name: str,
+    wanted: Wanted,
+    *,
+    trusted: Literal["sform", "qform"] | None = None,
+    may_be_flat: bool = False,
 ) -> list[Volume]:
     """Read one NIfTI file to its last byte.
 
@@ -44,6 +49,8 @@ def read_nifti(
         name: For messages.
         wanted: Which of its volumes.
         trusted: The affine that is taken where sform and qform differ; None refuses the file.
+        may_be_flat: Whether a picture of two axes is taken as a volume of one slice; its header
+            then gives the spacing alone.
 
     Raises:
         CaseError: See :func:`converters.imaging.volumes.read_volume`.
@@ -57,10 +64,13 @@ def read_nifti(
         try:
             header = _read_header(stream, name)
             whole = tuple(int(n) for n in header.get_data_shape())
-            shape, total = squeeze_shape(whole, name)
+            is_flat = may_be_flat and len(whole) == 2
+            shape, total = squeeze_shape((*whole, 1) if is_flat else whole, name)
             dtype = _dtype_of(header, name)
             require_size(whole, dtype.itemsize, file_bytes, name, is_packed=is_packed)
-            affine, steps = read_affine(header, name, trusted)
+            affine, steps = (
+                flat_affine(header, name) if is_flat else read_affine(header, name, trusted)
+            )
             indices = wanted.of(total, name)
             values = _read_values(stream, header, dtype, (*shape, total), indices, name)
         except BROKEN as error:

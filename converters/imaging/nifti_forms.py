@@ -49,6 +49,19 @@ def read_affine(
     return _chosen(forms, name, trusted)
 
 
+def flat_affine(header: Nifti1Header, name: str) -> tuple[Affine, Steps]:
+    """The spacing of a picture of two axes in millimetres; its slice is taken to be 1 mm thick.
+
+    Raises:
+        CaseError: ``geometry_invalid``.
+    """
+    unit = _unit_mm(header, name)
+    across, down = (float(value) * unit for value in header.get_zooms()[:2])
+    affine = np.diag([across, down, 1.0, 1.0])
+    require_geometry(affine, name)
+    return affine, ()
+
+
 def _chosen(
     forms: Mapping[str, Affine], name: str, trusted: Literal["sform", "qform"] | None
 ) -> tuple[Affine, Steps]:

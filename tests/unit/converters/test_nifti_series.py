@@ -18,6 +18,7 @@ from converters.specs.volume_files import VolumeFiles
 
 VALUES = np.arange(6 * 5 * 4 * 3, dtype=np.int16).reshape(6, 5, 4, 3)
 AFFINE = np.array([[-2.0, 0, 0, 10], [0, 2.0, 0, -20], [0, 0, 3.0, 5], [0, 0, 0, 1]])
+FLAT = VolumeFiles(axes_taken_as="LPS")
 ALL = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -165,3 +166,23 @@ def test_a_stack_is_shown_as_it_is_stored(tmp_path: Path) -> None:
 def test_axes_that_name_no_three_directions_are_no_manifest(axes: str) -> None:
     with pytest.raises(ValidationError):
         VolumeFiles(axes_taken_as=axes)
+
+
+def test_a_picture_of_two_axes_is_a_slice_where_its_axes_are_said(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(VALUES[:, :, 0, 0], None)
+    image.header.set_zooms((0.3, 0.2))
+    volume = read_volume(write(tmp_path, image.to_bytes()), "a.nii", FLAT)
+    np.testing.assert_array_equal(volume.values, VALUES[:, :, :1, 0])
+    np.testing.assert_allclose(volume.affine, np.diag([-0.3, -0.2, 1, 1]), atol=1e-6)
+
+
+def test_a_picture_is_shown_with_its_first_axis_across(tmp_path: Path) -> None:
+    root = write(tmp_path, nib.Nifti1Image(VALUES[:, :, 0, 0], None).to_bytes())
+    taken = to_canonical(read_volume(root, "a.nii", FLAT), "a.nii")
+    np.testing.assert_array_equal(slice_of(taken.values, "axial", 0), VALUES[:, :, 0, 0].T)
+
+
+def test_a_picture_of_two_axes_is_no_volume_elsewhere(tmp_path: Path) -> None:
+    root = write(tmp_path, nib.Nifti1Image(VALUES[:, :, 0, 0], AFFINE).to_bytes())
+    with pytest.raises(CaseError, match="not one of volumes"):
+        read_volume(root, "a.nii")
