@@ -78,7 +78,7 @@ def marks_of(header: Dataset, groups: Sequence[Dataset]) -> dict[str, str]:
 def _plain(text: str) -> str:
     """A number without what means nothing: 800.0 is 800."""
     try:
-        return f"{float(text):g}"
+        return f"{float(text):.12g}"
     except ValueError:
         return text
 

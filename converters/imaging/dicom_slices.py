@@ -161,14 +161,13 @@ def _image_file(header: Dataset, path: str) -> ImageFile | None:
 
 def _slice(header: Dataset, groups: Sequence[Dataset], path: str, frame: int | None) -> Slice:
     trouble = ""
-    position = directions = spacing = depth = None
+    position = directions = spacing = None
     try:
         if frame is not None and not groups:
             raise CaseError("file_unsupported", "several frames without functional groups")
         position = _position(header, groups)
         directions = _directions(header, groups)
         spacing = _spacing(header, groups)
-        depth = _depth(header, groups)
     except CaseError as error:
         trouble = f"{path}: {error.message.removeprefix(f'{path}: ')}"
         position = directions = spacing = None
@@ -182,7 +181,7 @@ def _slice(header: Dataset, groups: Sequence[Dataset], path: str, frame: int | N
         directions=directions,
         spacing_mm=spacing,
         trouble=trouble,
-        depth_mm=depth,
+        depth_mm=_depth(header, groups),
         frame_of_reference_uid=text_of(header, "FrameOfReferenceUID"),
         stack=group_text(header, groups, "FrameContentSequence", "StackID"),
         marks=marks_of(header, groups),
@@ -225,9 +224,12 @@ def _spacing(header: Dataset, groups: Sequence[Dataset]) -> tuple[float, float]:
 
 
 def _depth(header: Dataset, groups: Sequence[Dataset]) -> float | None:
-    item = group_item(header, groups, "PixelMeasuresSequence")
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
-        found = numbers_of(item, keyword) if item is not None else ()
+        try:
+            item = group_item(header, groups, "PixelMeasuresSequence")
+            found = numbers_of(item, keyword) if item is not None else ()
+        except CaseError:
+            continue  # of several slices it is not asked for
         if len(found) == 1 and abs(found[0]) > 0:
             return abs(found[0])
     return None

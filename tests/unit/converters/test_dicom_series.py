@@ -244,6 +244,8 @@ def repeated(**by_volume) -> dict[str, object]:
         ("TemporalPositionIdentifier", "temporal_position", (1, 2)),
         ("ImageType", "image_type", (["ORIGINAL", "M"], ["ORIGINAL", "P"])),
         ("AcquisitionNumber", "acquisition", (3, 4)),
+        ("AcquisitionTime", "acquisition_time", ("101010.25", "101010.75")),
+        ("InversionTime", "inversion_time", (150, 2000)),
     ],
 )
 def test_volumes_at_one_place_are_told_apart(written, tag, name, values) -> None:
@@ -388,6 +390,18 @@ def test_a_tag_without_sense_is_named(written, tag: str, value: list[str]) -> No
     why, message = reason(written(files))
     assert why == "geometry_invalid"
     assert tag in message
+
+
+def test_a_thickness_that_is_no_number_does_not_matter_to_several_slices(written) -> None:
+    with quiet():
+        files = plain(SliceThickness="nan")
+    assert np.array_equal(only_volume(written(files)).values, STORED.T)
+
+
+def test_a_thickness_that_is_no_number_is_no_depth_of_a_single_slice(written) -> None:
+    with quiet():
+        found = slice_dataset(STORED[0], (0, 0, 0), SliceThickness="nan")
+    assert "one slice without" in reason(written({"a.dcm": found}))[1]
 
 
 def test_a_single_slice_without_depth_has_no_place(written) -> None:
