@@ -1,12 +1,13 @@
 """XML files of LIDC-IDRI: what each reader has outlined, before it is put on voxels."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import fromstring, iterparse
 
 from converters.annotations.boxes import parse_number
 from converters.errors import CaseError
@@ -16,6 +17,7 @@ _NS = "{http://www.nih.gov}"
 _ROOT = f"{_NS}LidcReadMessage"
 _MAX_POINTS = 2_000_000
 _MAX_PLACE = 1 << 16
+_BROKEN = (ParseError, DefusedXmlException, StopIteration, ValueError, LookupError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +50,25 @@ class Readings:
     readers: tuple[tuple[tuple[Roi, ...], ...], ...]
 
 
+def series_of(data: bytes, path: str) -> str | None:
+    """The series that a file is of, from its head; None where it is of another kind.
+
+    Raises:
+        CaseError: ``file_unreadable`` or ``value_invalid``.
+    """
+    events = iterparse(io.BytesIO(data), events=("start", "end"), forbid_dtd=True)
+    try:
+        _, top = next(events)
+        if top.tag != _ROOT:
+            return None
+        for event, element in events:
+            if event == "end" and element.tag == f"{_NS}ResponseHeader":
+                return _text(element, "SeriesInstanceUid", path)
+    except _BROKEN as error:
+        raise CaseError("file_unreadable", f"{path} is no plain XML: {error}"[:200]) from error
+    raise CaseError("value_invalid", f"{path} names no series")
+
+
 def parse_readings(data: bytes, path: str) -> Readings | None:
     """The readings of a file; None where it is of another kind (of radiographs).
 
@@ -58,7 +79,7 @@ def parse_readings(data: bytes, path: str) -> Readings | None:
     """
     try:
         tree = fromstring(data, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+    except _BROKEN as error:
         raise CaseError("file_unreadable", f"{path} is no plain XML: {error}"[:200]) from error
     if tree.tag != _ROOT:
         return None

@@ -6,7 +6,7 @@ from posixpath import dirname
 import numpy as np
 
 from converters.annotations.contract import Block, Index
-from converters.annotations.lidc_files import Readings, Roi, parse_readings
+from converters.annotations.lidc_files import Readings, Roi, parse_readings, series_of
 from converters.annotations.structures import (
     Marked,
     Structure,
@@ -40,12 +40,12 @@ def index(spec: LidcXml, block: Block) -> Index:
     orphans: list[tuple[str, str]] = []
     for path, _ in match_paths(spec.files, block.listing.paths):
         try:
-            readings = parse_readings(block.root.read(path, _XML_BYTES), path)
+            series_uid = series_of(block.root.read(path, _XML_BYTES), path)
         except CaseError as error:
             orphans.append((path, error.message))
             continue
-        if readings:
-            by_series.setdefault(readings.series_uid, []).append(path)
+        if series_uid:
+            by_series.setdefault(series_uid, []).append(path)
     beside = _files_by_folder(block)
     entries: dict[str, Entry] = {}
     faults: dict[str, Fault] = {}

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from converters.annotations import lidc_xml
 from converters.annotations.contract import Block, ImageName, Index
-from converters.annotations.lidc_files import parse_readings
+from converters.annotations.lidc_files import parse_readings, series_of
 from converters.annotations.structures import Marked, VolumeQuestion
 from converters.errors import CaseError
 from converters.files import Root
@@ -84,6 +84,30 @@ def test_two_of_four_readers_must_agree_on_a_voxel() -> None:
     assert agreed_voxels(same, agreement=0.5, readers=4).tolist() == [2, 3]
     assert agreed_voxels(same, agreement=0.25, readers=4).tolist() == [1, 2, 3, 4]
     assert agreed_voxels(same, agreement=0.75, readers=4).tolist() == []
+
+
+readings_of_one = st.lists(
+    st.builds(
+        lambda reader, places: Reading(reader=reader, voxels=voxels(*places)),
+        st.integers(0, 3), st.sets(st.integers(0, 20), min_size=1),
+    ), min_size=1, max_size=6,
+)  # fmt: skip
+
+
+@given(same=readings_of_one, order=st.randoms(use_true_random=False))
+def test_agreement_is_a_count_of_readers_and_asks_for_no_order(same: list, order: Any) -> None:
+    before: set[int] | None = None
+    for needed in range(1, 5):
+        found = set(agreed_voxels(same, agreement=needed / 4, readers=4).tolist())
+        by_reader = {r: {v for one in same if one.reader == r for v in one.voxels.tolist()}
+                     for r in range(4)}  # fmt: skip
+        wanted = {v for v in range(21) if sum(v in own for own in by_reader.values()) >= needed}
+        assert found == wanted
+        assert before is None or found <= before  # more readers never agree on more
+        before = found
+        shuffled = list(same)
+        order.shuffle(shuffled)
+        assert set(agreed_voxels(shuffled, agreement=needed / 4, readers=4).tolist()) == found
 
 
 def test_a_reader_who_drew_two_pieces_has_one_voice() -> None:
@@ -299,6 +323,20 @@ def test_what_is_no_reading_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(CaseError) as caught:
         parse_readings(data, "a.xml")
     assert caught.value.reason == reason
+
+
+def test_the_head_of_a_file_tells_its_series() -> None:
+    assert series_of(message(TWO) + b"<cut", "a.xml") == uid("series")
+    assert series_of(message(root="IdriReadMessage"), "a.xml") is None
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<x", b'<!DOCTYPE x [<!ENTITY a "b">]><x/>', message(series=" "),
+             b'<LidcReadMessage xmlns="http://www.nih.gov"/>'],
+)  # fmt: skip
+def test_a_head_that_tells_no_series_is_refused(data: bytes) -> None:
+    with pytest.raises(CaseError):
+        series_of(data, "a.xml")
 
 
 def test_what_is_left_out_may_be_there() -> None:
