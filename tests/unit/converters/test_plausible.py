@@ -89,7 +89,7 @@ def test_a_spine_cut_close_needs_no_air() -> None:
     ],
 )
 def test_other_values_are_refused_with_their_numbers(values: np.ndarray) -> None:
-    with pytest.raises(CaseError, match="not Hounsfield units.*1, 50 and 99 of 100 lie at"):
+    with pytest.raises(CaseError, match=r"not Hounsfield units.*1, 50 and 99 of 100 lie at"):
         require_hounsfield(values, "x")
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters.imaging.planes import Plane
-from converters.imaging.slices import Extent, choose_normal, choose_slices
+from converters.imaging.slices import Extent, choose_slices
 
 AREAS = st.lists(st.integers(0, 40), min_size=1, max_size=12)
 LABELS = st.lists(st.tuples(st.integers(0, 9), AREAS), min_size=1, max_size=6)
