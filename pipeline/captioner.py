@@ -17,6 +17,7 @@ class Prompt:
         variables: What the template may speak of.
         language: Language of the answer.
         text: The facts in words, as a model reads them; written into the row.
+        block: The block of the template that answers.
     """
 
     pair_id: str
@@ -24,6 +25,7 @@ class Prompt:
     variables: Mapping[str, object]
     language: str
     text: str
+    block: str = "answer"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +78,7 @@ class TemplateCaptioner:
             Answer(
                 text=render(
                     prompt.template,
-                    "answer",
+                    prompt.block,
                     prompt.variables,
                     language=prompt.language,
                     seed=prompt.pair_id,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from converters.vocabulary import terms
-from pipeline.view import Draft, View, box_numbers
+from pipeline.clauses import wrong_clause
+from pipeline.view import LETTERS, Draft, View, box_numbers
 
 _BOX = re.compile(r"<box>\[(.*?)\]</box>")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -33,7 +34,10 @@ class Text:
 
 
 def failed_check(text: Text) -> tuple[str, str] | None:
-    """The name of the first check that a text fails and what is wrong, or None."""
+    """The name of the first check that a text fails and what is wrong, or None.
+
+    The text is one turn of a conversation, which has a draft of its own.
+    """
     for name, check in CHECKS.items():
         wrong = check(text)
         if wrong:
@@ -87,6 +91,8 @@ def _polarity(text: Text) -> str:
     draft = text.draft
     if draft.is_own_text:
         return ""
+    if draft.denied and draft.labels:
+        return wrong_clause(text.answer, draft.labels, draft.denied)
     if draft.denied:
         return "" if text.answer.startswith("No") else "what is absent is not denied"
     is_no = draft.template == "judgement/region.en.j2" and set(draft.asked) != set(draft.labels)
@@ -144,7 +150,7 @@ def _leak(text: Text) -> str:
     """The question does not give its answer away."""
     draft = text.draft
     is_open = draft.template in ("detection/name.en.j2", "region_caption/region.en.j2")
-    if not (draft.options or is_open):
+    if not (draft.options or is_open or draft.is_open):
         return ""
     asked = text.question.split("\n", 1)[0].lower()
     told = [name for name in draft.labels if re.search(rf"\b{re.escape(name.lower())}\b", asked)]
@@ -152,7 +158,7 @@ def _leak(text: Text) -> str:
 
 
 def _options(text: Text) -> str:
-    """Options differ, exactly one is right, and the answer is its letter and its words."""
+    """Options differ, the right ones are known, and the answer is their letters and words."""
     draft = text.draft
     if not draft.options:
         return ""
@@ -160,11 +166,18 @@ def _options(text: Text) -> str:
         return "options are repeated or missing"
     present = {finding.label for finding in text.view.sample.findings}
     is_image = not draft.boxes
-    right = [name for name in draft.options if name in present] if is_image else [draft.right]
-    if right != [draft.right]:
+    meant = list(draft.rights or (draft.right,))
+    there = [name for name in draft.options if name in present]
+    # "None of these" is right where no option is there, and only then.
+    right = (there or meant) if is_image else meant
+    if sorted(right) != sorted(meant):
         return f"right options: {', '.join(right) or 'none'}"
-    letter = "ABCD"[draft.options.index(draft.right)]
-    return "" if f"{letter}. {draft.right}" in text.answer else "the answer is not the right option"
+    said = {
+        name
+        for letter, name in zip(LETTERS, draft.options, strict=False)
+        if re.search(rf"(?<![A-Z]){letter}\. {re.escape(name)}(?![\w-])", text.answer)
+    }
+    return "" if said == set(meant) else "the answer is not the right option"
 
 
 def _language(text: Text) -> str:

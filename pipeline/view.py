@@ -11,6 +11,7 @@ from converters.vocabulary import Term, modality, term
 from pipeline.phrasing import digest_order
 
 Labels = tuple[frozenset[str], ...]
+LETTERS = "ABCDEFGH"  # of options
 SAME_PLACE = 0.5  # boxes that share so much of their area could each be meant
 _MEASURED_ROLES = ("organ", "structure", "lesion", "cell", "instrument", "device")
 
@@ -27,7 +28,12 @@ class Draft:
         asked: Canonical terms that the question may name beside the labels.
         denied: Canonical terms that the answer says are not there.
         options: Texts of the options of a choice, the right one among them.
-        right: The right option.
+        right: The right option, where there is one.
+        rights: The right options, where there may be several.
+        is_open: The question must not name what the answer says is there.
+        block: What the template's blocks are called after "question" and "answer": "" or "_see".
+        turns: The turns of a conversation, each a draft of the same template and variables; none
+            where the draft is one question with its answer.
         is_own_text: The words are the source's, not ours to check against findings.
     """
 
@@ -39,6 +45,10 @@ class Draft:
     asked: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     right: str = ""
+    rights: tuple[str, ...] = ()
+    is_open: bool = False
+    block: str = ""
+    turns: tuple["Draft", ...] = ()
     is_own_text: bool = False
 
 
@@ -252,6 +262,11 @@ def length(value_mm: float | None) -> str:
     if value_mm < 10:
         return f"{value_mm:.1f} mm"
     return f"{value_mm:.0f} mm"
+
+
+def turns_of(draft: Draft) -> tuple[Draft, ...]:
+    """The turns of a conversation, or the draft itself as its only one."""
+    return draft.turns or (draft,)
 
 
 def labels_of(manifest: Manifest) -> Labels:

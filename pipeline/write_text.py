@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from itertools import islice
 
 from converters.manifest import Manifest
 from converters.records import Finding, Json, Sample
@@ -13,7 +14,7 @@ from pipeline.digests import digest_bytes
 from pipeline.formats import format_module
 from pipeline.pairs import Message, Pair, TextFailure
 from pipeline.phrasing import render, template_digest, templates_of
-from pipeline.view import Draft, Labels, View, diameter, image_words, labels_of
+from pipeline.view import Draft, Labels, View, diameter, image_words, labels_of, turns_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,13 +93,15 @@ def _written(
             variables=draft.variables,
             language=language,
             text=facts,
+            block=f"answer{turn.block}",
         )
         for draft, number in zip(drafts, _numbers(drafts), strict=True)
+        for turn in turns_of(draft)
     ]
-    answers = captioner.caption(prompts)
+    asked = zip(prompts, captioner.caption(prompts), strict=True)
     return [
-        _pair(view, name, draft, prompt, answer, captioner)
-        for draft, prompt, answer in zip(drafts, prompts, answers, strict=True)
+        _pair(view, name, draft, list(islice(asked, len(turns_of(draft)))), captioner)
+        for draft in drafts
     ]
 
 
@@ -122,30 +125,26 @@ def _pair(
     view: View,
     name: str,
     draft: Draft,
-    prompt: Prompt,
-    answer: Answer,
+    asked: list[tuple[Prompt, Answer]],
     captioner: Captioner,
 ) -> Pair | TextFailure:
-    question = render(
-        draft.template,
-        "question",
-        draft.variables,
-        language=prompt.language,
-        seed=prompt.pair_id,
-    )
-    text = Text(question=question, answer=answer.text, draft=draft, view=view)
-    failed = failed_check(text)
-    if failed:
-        return TextFailure(format=name, check=failed[0], message=f"{failed[0]}: {failed[1]}")
+    """One question with its answer, or all turns of a conversation, each of them checked."""
+    messages: list[Message] = []
+    for turn, (prompt, answer) in zip(turns_of(draft), asked, strict=True):
+        question = _question(turn, prompt)
+        failed = failed_check(Text(question=question, answer=answer.text, draft=turn, view=view))
+        if failed:
+            return TextFailure(format=name, check=failed[0], message=f"{failed[0]}: {failed[1]}")
+        opening = "" if messages else "<image>\n"
+        messages.append(Message(role="user", content=f"{opening}{question}"))
+        messages.append(Message(role="assistant", content=answer.text))
+    prompt = asked[0][0]
     return Pair(
         pair_id=prompt.pair_id,
         sample_id=view.sample.sample_id,
         format=name,
         language=prompt.language,
-        messages=(
-            Message(role="user", content=f"<image>\n{question}"),
-            Message(role="assistant", content=answer.text),
-        ),
+        messages=tuple(messages),
         labels=tuple(dict.fromkeys(draft.labels)),
         boxes=draft.boxes,
         template=draft.template,
@@ -158,6 +157,16 @@ def _pair(
         prompt_digest=digest_bytes(prompt.text.encode("utf-8")),
         attempts=1,
         checks=names_of_checks(draft),
+    )
+
+
+def _question(turn: Draft, prompt: Prompt) -> str:
+    return render(
+        prompt.template,
+        f"question{turn.block}",
+        prompt.variables,
+        language=prompt.language,
+        seed=prompt.pair_id,
     )
 
 
