@@ -131,13 +131,16 @@ def expected_files(m: Manifest) -> Iterator[tuple[str, str]]:
     yield from ((p, name) for name, p in _patterns(named).items() if p != m.layout.images)
     if m.layout.kind == "volumes" and m.layout.dataset_json:
         yield m.layout.dataset_json, "index of the source"
+    if m.layout.kind == "volumes" and m.layout.frames:
+        yield m.layout.frames.table.path, "frames that are marked"
     for block in m.layout.annotations:
         content = block.model_dump()
         use = f"{block.kind}, {block.completeness}"
         patterns = content.get("files") or (content.get("table") or {}).get("path") or []
         yield from ((p, use) for p in ([patterns] if isinstance(patterns, str) else patterns))
-        if content.get("names_file"):
-            yield content["names_file"], "names of the codes"
+        written = content.get("written") or {}
+        if names_file := content.get("names_file") or written.get("names_file"):
+            yield names_file, "names of the codes"
     rule = m.layout.split
     if rule.by == "lists":
         yield from ((p, f"list for {name}") for name, ps in rule.files.items() for p in ps)
@@ -151,7 +154,8 @@ def _patterns(sequences: list[str] | dict[str, str] | None) -> dict[str, str]:
 
 def tables_of(m: Manifest) -> list[TableFile]:
     """Every table that must be there, each once."""
-    held = (getattr(block, "table", None) for block in m.layout.annotations)
+    held = [getattr(block, "table", None) for block in m.layout.annotations]
+    held.append(getattr(getattr(m.layout, "frames", None), "table", None))
     found = [table for table in held if table]
     if m.layout.split.by == "table" and m.layout.split.if_absent == "stop":
         found.append(m.layout.split.table)
@@ -187,7 +191,8 @@ def _shape_columns(block: BoxTable | Rle | Points | Recist | WorldBoxes) -> list
     if isinstance(block, Points):
         return [block.x, block.y]
     if isinstance(block, Recist):
-        return [*block.ends, *([block.spacing] if block.spacing else []), *block.fields]
+        spacing = [block.spacing] if block.spacing else []
+        return [*block.ends, *spacing, *block.fields, *block.leave_out]
     return [*block.center, *block.size] if isinstance(block, WorldBoxes) else [block.column]
 
 
