@@ -8,7 +8,7 @@ from converters.pattern import field_names
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
 from converters.specs.outlines import Polygons
-from converters.specs.readers import BoxReaders, Readers
+from converters.specs.readers import BoxReaders, ReaderMaps, Readers
 from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes
 from converters.specs.volume_files import OnImageGrid
 
@@ -379,6 +379,6 @@ PictureAnnotation = Annotated[
     Field(discriminator="kind"),
 ]
 VolumeAnnotation = Annotated[
-    LabelMap | StructureFiles | WorldBoxes | LidcXml | DicomSeg | Rtstruct,
+    LabelMap | ReaderMaps | StructureFiles | WorldBoxes | LidcXml | DicomSeg | Rtstruct,
     Field(discriminator="kind"),
 ]
