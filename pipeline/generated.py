@@ -105,8 +105,8 @@ def _manifests_page() -> Iterator[str]:
         layouts.Slides,
         grey.Window, grey.NamedWindow, grey.NamedWindows, grey.Percentiles, grey.Scale,
         grey.StoredHounsfield,
-        layouts.Slices, layouts.VoxelSizes, volume_files.VolumeFiles, volume_files.OnImageGrid,
-        volume_files.Raw, volume_files.Variable,
+        layouts.Slices, layouts.VoxelSizes, layouts.Frames4D,
+        volume_files.VolumeFiles, volume_files.OnImageGrid, volume_files.Raw, volume_files.Variable,
         SplitByField, SplitByLists, SplitByTable, SplitByDigest, Spacing,
     ]  # fmt: skip
     for model in places:

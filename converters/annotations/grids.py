@@ -54,7 +54,7 @@ def read_on_grid(spec: OnImageGrid, path: str, question: VolumeQuestion) -> OnGr
         CaseError: The file cannot be used, or does not fit the image and may not be resampled,
             or does not overlap it.
     """
-    volume = read_volume(question.root, path, spec)
+    volume = read_volume(question.root, path, spec.at_frame(question.fields))
     read = to_canonical(volume, path)
     placed = put_on_grid(spec, read, path, question)
     return replace(placed, transforms=(*volume.steps, *placed.transforms))

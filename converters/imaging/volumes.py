@@ -105,7 +105,8 @@ def read_volume(root: Root, relative: str, how: VolumeFiles = PLAIN) -> Volume:
             :meth:`converters.files.Root.checked` raises.
         SourceError: The disk did not give the file; running again may help.
     """
-    (volume,) = read_volumes(root, relative, Wanted(index=how.volume), how)
+    index = None if how.volume == "frame" else how.volume
+    (volume,) = read_volumes(root, relative, Wanted(index=index), how)
     return volume
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from converters.files import Root
 from converters.imaging.volumes import VOXEL_ENDINGS
 from converters.layouts.decathlon import require_index
+from converters.layouts.frames import convert_frames, with_frames
 from converters.layouts.listing import list_cases
 from converters.layouts.sequences import join_sequences, shown_volumes
 from converters.layouts.volume_case import convert_sequences
@@ -28,6 +29,8 @@ def cases(manifest: Manifest, layout: Volumes, root: Root) -> list[Case]:
     found = list_cases(manifest, layout, root, listing)
     if isinstance(layout.sequences, dict):
         found = join_sequences(manifest, layout, root, listing, found)
+    if layout.frames:
+        found = with_frames(layout.frames, root, listing, found)
     found = [_with_voxel_files(case, there) for case in found]
     return require_index(manifest, layout, root, listing, found) if layout.dataset_json else found
 
@@ -47,5 +50,8 @@ def convert(manifest: Manifest, layout: Volumes, root: Root, case: Case) -> Iter
     Raises:
         CaseError: The volume or its annotation cannot be used.
     """
+    if layout.frames:
+        yield from convert_frames(manifest, layout, root, case)
+        return
     shown = shown_volumes(layout, root, case)
     yield from convert_sequences(manifest, layout, root, case, shown)

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
-from converters.specs.base import ModalityCode, PathPattern, Spacing, SplitRule, Strict, Text
+from converters.specs.base import (
+    ModalityCode,
+    PathPattern,
+    Spacing,
+    SplitRule,
+    Strict,
+    TableFile,
+    Text,
+)
 from converters.specs.grey import Grey, StoredHounsfield, WindowName
 from converters.specs.slides import Microns, Regions, SlideAnnotation
 from converters.specs.videos import Frames, VideoAnnotation
@@ -117,6 +125,20 @@ class VolumeLayout(LayoutSpec):
         return self
 
 
+class Frames4D(Strict):
+    """Which volumes of files of four dimensions are annotated: a row an image, a column a frame.
+
+    `key` is a template over the row's columns, `match` one over the image's fields. `columns`
+    names the frames and the columns that hold their indices, from 0. An image block and
+    the blocks that are drawn on the frames state `volume: frame`.
+    """
+
+    table: TableFile
+    key: Text
+    match: Text
+    columns: Annotated[dict[Text, Text], Field(min_length=1)]
+
+
 class Volumes(VolumeLayout, VolumeFiles):
     """3-D volumes: NIfTI, NRRD, MHA or MHD files, or arrays whose place the manifest gives.
 
@@ -130,6 +152,17 @@ class Volumes(VolumeLayout, VolumeFiles):
     kind: Literal["volumes"]
     dataset_json: PathPattern | None = None
     sequences: list[Text] | dict[Text, PathPattern] | None = None
+    frames: Frames4D | None = None
+
+    @model_validator(mode="after")
+    def _frames_are_known(self) -> Self:
+        blocks = [one for one in self.annotations if isinstance(one, OnImageGrid)]
+        is_asked = any(one.volume == "frame" for one in [self, *blocks])
+        if is_asked != bool(self.frames) or (self.frames and self.volume != "frame"):
+            raise ValueError("frames of a table and volume: frame belong together")
+        if self.frames and self.sequences:
+            raise ValueError("frames are of one sequence")
+        return self
 
     @model_validator(mode="after")
     def _sequences_are_told_apart(self) -> Self:

@@ -1,5 +1,6 @@
 """How the volume files of a source are stored, where their own headers do not say it all."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -77,8 +78,8 @@ class VolumeFiles(Strict):
 
     Attributes:
         stored: Arrays without a place in the patient; None for NIfTI, NRRD, MHA and MHD.
-        volume: Which volume of a file of four dimensions is meant, from 0; None where the
-            files hold one.
+        volume: Which volume of a file of four dimensions is meant, from 0; "frame" where a
+            table says it (`frames` of the layout); None where the files hold one.
         trusted_form: Which of NIfTI's two affines the owners use, where the two of a file
             differ; without it such a file is rejected.
         axes_taken_as: The way in which the indices of a file are taken to grow, where its
@@ -87,7 +88,7 @@ class VolumeFiles(Strict):
     """
 
     stored: Stored | None = None
-    volume: Annotated[int, Field(ge=0)] | None = None
+    volume: Annotated[int, Field(ge=0)] | Literal["frame"] | None = None
     trusted_form: Literal["sform", "qform"] | None = None
     axes_taken_as: Axes | None = None
 
@@ -96,6 +97,12 @@ class VolumeFiles(Strict):
         if self.axes_taken_as and (self.stored or "*" in self.axes_taken_as):
             raise ValueError("axes_taken_as is for files with directions, a letter an axis")
         return self
+
+    def at_frame(self, fields: Mapping[str, str]) -> "VolumeFiles":
+        """The same, with the number of the volume where the fields of a case say it."""
+        if self.volume != "frame":
+            return self
+        return self.model_copy(update={"volume": int(fields["frame"])})
 
 
 class OnImageGrid(VolumeFiles):

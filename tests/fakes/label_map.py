@@ -5,6 +5,7 @@ import numpy as np
 from converters.specs.annotations import LabelMap
 from tests.fakes import Twin
 from tests.fakes.paths import path_for
+from tests.fakes.sequences import in_frames
 from tests.fakes.volume_files import write_volume
 from tests.fakes.volumes import SHAPE, blocks_of
 
@@ -18,6 +19,9 @@ def write(spec: LabelMap, twin: Twin) -> None:
         for block in blocks_of(twin.manifest.layout, image.number):
             if block.term in codes:
                 values[block.bounds] = codes[block.term]
+        if spec.volume == "frame":
+            none = np.zeros_like(values)
+            values = in_frames(twin.manifest.layout, values, none, image.number)
         path, _ = path_for(spec.files, image.fields, image.number)
         write_volume(twin, path, values, image.number)
     if spec.names_file:

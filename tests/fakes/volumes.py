@@ -19,7 +19,7 @@ from converters.vocabulary import term as vocabulary_term
 from tests.fakes import Twin, TwinImage
 from tests.fakes.images import owned_values
 from tests.fakes.paths import path_for
-from tests.fakes.sequences import write_images
+from tests.fakes.sequences import write_frames, write_images
 from tests.fakes.volume_files import SPACING
 
 SHAPE = (40, 40, 30)  # to the right, to the front, to the head
@@ -131,6 +131,8 @@ def write(twin: Twin, count: int) -> None:
     assert len({image.path for image in twin.images}) == count, "paths of a twin must differ"
     if layout.dataset_json:
         _write_index(twin)
+    if layout.frames:
+        write_frames(twin)
 
 
 def in_units(layout, values: np.ndarray) -> np.ndarray:
