@@ -32,7 +32,7 @@ from converters.specs.base import (
     TableFile,
 )
 from converters.vocabulary import vocabulary
-from pipeline import cli, sources_cli
+from pipeline import audit_cli, cli, sources_cli
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,7 +49,12 @@ def generated_files() -> dict[str, str]:
 def help_texts() -> dict[str, str]:
     """The help of each command and of what it is followed by, as printed 100 columns wide."""
     texts: dict[str, str] = {}
-    for name, parser in {"gmai-build": cli.parser(), "gmai-sources": sources_cli.parser()}.items():
+    commands = {
+        "gmai-build": cli.parser(),
+        "gmai-sources": sources_cli.parser(),
+        "gmai-audit": audit_cli.parser(),
+    }
+    for name, parser in commands.items():
         _add_help(texts, name, parser)
     return texts
 
@@ -68,9 +73,10 @@ def _command_line_page() -> str:
     for name, text in help_texts().items():
         parts += [f"## {name}", "", "```", text.rstrip(), "```", ""]
     parts += [
-        "Exit codes: 0 done; 1 a mistake of ours (with a traceback), or a folder that does not",
-        "match its manifest (`gmai-sources check`); 2 something for the user to mend, in one",
-        "message; 130 stopped with Ctrl-C; 141 the reader of the output left, as `| head` does.",
+        "Exit codes: 0 done; 1 a mistake of ours (with a traceback), a folder that does not match",
+        "its manifest (`gmai-sources check`), or a source that fails (`gmai-audit report --require`);",
+        "2 something for the user to mend, in one message; 130 stopped with Ctrl-C; 141 the reader of",
+        "the output left, as `| head` does.",
         "",
     ]
     return "\n".join(parts)
