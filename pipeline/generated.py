@@ -73,10 +73,10 @@ def _command_line_page() -> str:
     for name, text in help_texts().items():
         parts += [f"## {name}", "", "```", text.rstrip(), "```", ""]
     parts += [
-        "Exit codes: 0 done; 1 a mistake of ours (with a traceback), a folder that does not match",
-        "its manifest (`gmai-sources check`), or a source that fails (`gmai-audit report --require`);",
-        "2 something for the user to mend, in one message; 130 stopped with Ctrl-C; 141 the reader of",
-        "the output left, as `| head` does.",
+        "Exit codes: 0 done; 1 a mistake of ours (with a traceback), a folder that does not",
+        "match its manifest (`gmai-sources check`), or a source that fails (`gmai-audit report`);",
+        "2 something for the user to mend, in one message; 130 stopped with Ctrl-C; 141 the reader",
+        "of the output left, as `| head` does.",
         "",
     ]
     return "\n".join(parts)
