@@ -86,7 +86,7 @@ def test_an_unknown_source_suggests_near_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check("bcdd", tmp_path) == 2
-    assert "did you mean bccd?" in capsys.readouterr().err
+    assert "did you mean bccd" in capsys.readouterr().err
 
 
 def test_no_more_cases_are_read_than_asked_for(
