@@ -211,13 +211,15 @@ def named(of: Term) -> Named:
         term=of.term,
         the=of.with_article,
         plural=of.plural,
-        is_plural=of.plural == of.term and of.term.endswith("s") and not _is_singular(of.term),
+        is_plural=of.plural == of.term and _ends_as_plural(of.term),
     )
 
 
-def _is_singular(name: str) -> bool:
-    """Whether a name ends as a singular does: fibrosis, thrombus, mass."""
-    return name.endswith(("is", "us", "ss"))
+def _ends_as_plural(name: str) -> bool:
+    """Whether a name ends as a plural does, and not as fibrosis, thrombus or mass."""
+    if name.endswith(("ae", "ganglia", "nuclei")):
+        return True
+    return name.endswith("s") and not name.endswith(("is", "us", "ss"))
 
 
 def is_unclear(finding: Finding) -> bool:

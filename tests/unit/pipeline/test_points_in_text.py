@@ -1,5 +1,7 @@
 """Points in texts: they have a place and a number, and never a box."""
 
+import pytest
+
 from converters.manifest import Manifest, load_manifest
 from converters.records import Finding, Sample
 from converters.vocabulary import term
@@ -54,3 +56,8 @@ def test_a_point_gives_no_box() -> None:
 def test_a_disease_that_ends_in_s_is_no_plural() -> None:
     assert not named(term("pulmonary fibrosis")).is_plural
     assert named(term("diffuse lung nodules")).is_plural
+
+
+@pytest.mark.parametrize("name", ["vertebrae", "basal ganglia", "overlapping cell nuclei"])
+def test_a_plural_need_not_end_in_s(name: str) -> None:
+    assert named(term(name)).is_plural
