@@ -76,7 +76,7 @@ def _read_file(spec: AsapXml, root: Root, path: str) -> list[Outline]:
         tree = ElementTree.fromstring(root.read(path, XML_BYTES))
     except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
         raise CaseError("file_unreadable", f"{path}: {type(error).__name__}") from error
-    known = {*spec.groups, *spec.holes, *spec.ignore}
+    known = {*spec.labels, *spec.holes, *spec.ignore}
     found = []
     for number, one in enumerate(tree.iter("Annotation")):
         where = f"{path}, annotation {number}"
@@ -128,8 +128,8 @@ def read(spec: AsapXml, question: Question) -> Said:
     assert isinstance(values, list)
     drawn: list[tuple[str, Points]] = [(one[0], np.array(one[1])) for one in values]  # type: ignore[index, misc]
     findings, small = [], set()
-    for label in dict.fromkeys(spec.groups.values()):
-        groups = [group for group, name in spec.groups.items() if name == label]
+    for label in dict.fromkeys(spec.labels.values()):
+        groups = [group for group, name in spec.labels.items() if name == label]
         mask = _filled(drawn, groups, question) & ~_filled(drawn, spec.holes, question)
         region = region_of(mask)
         if region is None:
@@ -166,4 +166,4 @@ def _filled(drawn: list[tuple[str, Points]], groups: list[str], question: Questi
 
 def terms_of(spec: AsapXml) -> tuple[str, ...]:
     """Every term that the block can say."""
-    return tuple(dict.fromkeys(spec.groups.values()))
+    return tuple(dict.fromkeys(spec.labels.values()))

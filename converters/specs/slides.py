@@ -35,7 +35,7 @@ class AsapXml(AnnotationSpec):
 
     Attributes:
         files: Pattern that shares placeholders with the slides.
-        groups: What the outlines of each group (PartOfGroup) are.
+        labels: What the outlines of each group (PartOfGroup) are.
         holes: Groups whose outlines are cut out of the others.
         ignore: Groups that are passed over.
         free: Slides that have no file because there is nothing to mark.
@@ -44,7 +44,7 @@ class AsapXml(AnnotationSpec):
 
     kind: Literal["asap_xml"]
     files: PathPattern
-    groups: dict[Text, TermName]
+    labels: dict[Text, TermName]
     holes: list[Text] = []
     ignore: list[Text] = []
     free: Free | None = None

@@ -13,7 +13,7 @@ def write(spec: AsapXml, twin: Twin) -> None:
     for image in twin.images:
         if spec.free and _is_free(spec, image.fields.get(spec.free.field)):
             continue
-        group, label = list(spec.groups.items())[image.number % len(spec.groups)]
+        group, label = list(spec.labels.items())[image.number % len(spec.labels)]
         corner, side, hole = (round(image.height * share) for share in (CORNER, SIDE, HOLE))
         left = image.height + corner  # in the second region
         shapes = [(group, square(left, corner, side))]
