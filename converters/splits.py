@@ -156,4 +156,4 @@ def _assigned(case: Case, first: Split | None) -> Case:
             message=f"subject {case.subject_id} of {split} is also in {first}",
         )
         return replace(case, split=split, fault=fault)
-    return replace(case, split=split)
+    return case if case.split == split else replace(case, split=split)

@@ -1,7 +1,6 @@
 """Cases by name: images, their annotations, splits and faults. No pixels are read here."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TypeAlias
 
 from converters.annotations.contract import Block, ImageName, Index, module_of
@@ -94,22 +93,23 @@ def _case(
     fields = dict(image.fields)
     for index in indices:
         fields.update(index.columns.get(image.path, {}))
-    case = Case(
+    subject, official = image.path, None
+    fault = _fault(layout, image, indices)
+    if fault is None:
+        try:
+            subject, official = fill(layout.subject, fields), split.of(fields)
+        except CaseError as error:
+            fault = Fault(reason=error.reason, message=error.message)
+    return Case(
         source=manifest.name,
         key=image.path,
-        subject_id=image.path,
-        split=None,
+        subject_id=subject,
+        split=official,
         image=image.path,
         fields=fields,
         entries=tuple(index.entries.get(image.path) for index in indices),
-        fault=_fault(layout, image, indices),
+        fault=fault,
     )
-    if case.fault:
-        return case
-    try:
-        return replace(case, subject_id=fill(layout.subject, fields), split=split.of(fields))
-    except CaseError as error:
-        return replace(case, fault=Fault(reason=error.reason, message=error.message))
 
 
 def _fault(layout: _Annotated, image: ImageName, indices: list[Index]) -> Fault | None:
