@@ -7,14 +7,15 @@ from hashlib import sha256
 from itertools import islice
 
 from converters.manifest import Manifest
-from converters.records import Finding, Json, Sample
+from converters.records import Json, Sample
 from pipeline.captioner import Answer, Captioner, Prompt, TemplateCaptioner
 from pipeline.checks import Text, failed_check, names_of_checks
 from pipeline.digests import digest_bytes
 from pipeline.formats import format_module
 from pipeline.pairs import Message, Pair, TextFailure
 from pipeline.phrasing import render, template_digest, templates_of
-from pipeline.view import Draft, Labels, View, diameter, image_words, labels_of, turns_of
+from pipeline.prompts import facts_text
+from pipeline.view import Draft, Labels, View, labels_of, turns_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,7 @@ def pairs_of(
     captioner = TemplateCaptioner()
     made: list[Pair | TextFailure] = []
     for language in settings.languages:
-        facts = _facts(view, language)
+        facts = facts_text(view, language)
         for name in settings.formats:
             drafts: list[Draft] = format_module(name).drafts(view)
             made += _written(view, name, language, drafts, facts, captioner)
@@ -168,35 +169,3 @@ def _question(turn: Draft, prompt: Prompt) -> str:
         language=prompt.language,
         seed=prompt.pair_id,
     )
-
-
-def _facts(view: View, language: str) -> str:
-    """What is known of a sample, in the words that a captioner is given."""
-    sample = view.sample
-    variables = {
-        **image_words(sample),
-        "department": view.manifest.department,
-        "present": [_fact(finding, view) for finding in sample.findings],
-        "absent": list(sample.absent),
-        "counts": list(sample.countable),
-    }
-    return render(f"parts/facts.{language}.j2", "facts", variables, language=language, seed="")
-
-
-def _fact(finding: Finding, view: View) -> dict[str, object]:
-    width, height = view.size
-    box = finding.box
-    return {
-        "label": finding.label,
-        "side": finding.side,
-        "box": box
-        and [
-            round(box.x_min / width * 1000),
-            round(box.y_min / height * 1000),
-            round(box.x_max / width * 1000),
-            round(box.y_max / height * 1000),
-        ],
-        "position": finding.position,
-        "diameter": diameter(finding, view.size),
-        "attributes": finding.attributes,
-    }
