@@ -10,7 +10,7 @@ from typing import Literal
 from converters.errors import ManifestError
 
 MANIFESTS = Path(__file__).resolve().parent.parent / "manifests"
-COLUMNS = ["term", "plural", "role", "side", "base", "article", "part_of"]
+COLUMNS = ["term", "plural", "role", "side", "base", "article", "part_of", "zh"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +26,7 @@ class Term:
         article: "a", "an", "the", or "" for what takes none.
         part_of: The term that this one is a part or a kind of, or "": where a neutrophil is, a
             white blood cell is.
+        zh: The term in Chinese, with its side.
     """
 
     term: str
@@ -35,6 +36,7 @@ class Term:
     base: str
     article: str
     part_of: str
+    zh: str = ""
 
     @property
     def with_article(self) -> str:
@@ -90,7 +92,7 @@ def terms() -> dict[str, Term]:
     found: dict[str, Term] = {}
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, strict=True)
-        if reader.fieldnames != COLUMNS:
+        if reader.fieldnames not in (COLUMNS, COLUMNS[:-1]):
             raise ManifestError(path.name, f"columns are {reader.fieldnames}, not {COLUMNS}")
         for number, row in enumerate(reader, start=2):
             _add_term(found, row, f"{path.name}:{number}")

@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from converters.vocabulary import terms
-from pipeline.clauses import wrong_clause
+from pipeline.clauses import without_terms, wrong_clause
+from pipeline.languages import LANGUAGES, Language
+from pipeline.phrasing import said_words, spoken
 from pipeline.view import LETTERS, Draft, View, box_numbers
 
 _BOX = re.compile(r"<box>\[(.*?)\]</box>")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_RESIDUE = re.compile(
-    r"\{\{|\}\}|\{%|\bNone\b(?! of)|\bnan\b|\bundefined\b|  | [.,;?]|,[.,]|[a-z0-9]\.[A-Z]|\.\.|"
-    r"<ref></ref>"
-)
-_NEGATION = re.compile(r"\b(?:no|not|never|without|absent|cannot)\b", re.IGNORECASE)
-_NOT_ENGLISH = re.compile(r"[\u0400-\u04ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +27,12 @@ class Text:
     answer: str
     draft: Draft
     view: View
+    language: str = "en"
+
+    @property
+    def rules(self) -> Language:
+        """What holds in its language."""
+        return LANGUAGES[self.language]
 
 
 def failed_check(text: Text) -> tuple[str, str] | None:
@@ -54,15 +56,29 @@ def _complete(text: Text) -> str:
     return "" if text.question.strip() and text.answer.strip() else "question or answer is empty"
 
 
-@lru_cache(maxsize=64)
-def _mentions(labels: frozenset[str]) -> tuple[re.Pattern[str], dict[str, str]]:
-    """A pattern for every term of a source, longest first, and the term of each form."""
-    forms: dict[str, str] = {}
-    for name in sorted(labels):
-        forms[name.lower()] = name
-        forms.setdefault(terms()[name].plural.lower(), name)
+@lru_cache(maxsize=128)
+def _mentions(
+    language: str, labels: frozenset[str], anatomy: tuple[str, ...]
+) -> tuple[re.Pattern[str], dict[str, frozenset[str]]]:
+    """A pattern for every term of a source, longest first, and the terms of each form."""
+    rules = LANGUAGES[language]
+    forms = dict(rules.forms(labels))
+    for name, said in said_words(language, "anatomies").items():
+        if name in anatomy:
+            forms[said] = forms.get(said, frozenset()) | {name}
     ordered = sorted(forms, key=lambda form: (-len(form), form))
-    return re.compile(r"\b(?:" + "|".join(map(re.escape, ordered)) + r")\b", re.IGNORECASE), forms
+    either = "|".join(map(re.escape, ordered))
+    return re.compile(f"{rules.boundary}(?:{either}){rules.boundary}", re.IGNORECASE), forms
+
+
+def _said(text: Text, words: str, allowed: set[str]) -> list[str]:
+    """Terms of the source that some words name and that are not allowed."""
+    labels = frozenset().union(*text.view.labels)
+    if not labels:
+        return []
+    pattern, forms = _mentions(text.language, labels, text.view.sample.anatomy)
+    found = {forms[match.lower()] for match in pattern.findall(words)}
+    return sorted({min(names) for names in found if not names & allowed})
 
 
 def _labels(text: Text) -> str:
@@ -73,17 +89,13 @@ def _labels(text: Text) -> str:
     present = {finding.label for finding in sample.findings}
     if not set(text.draft.labels) <= present or not set(text.draft.denied) <= set(sample.absent):
         return "the draft speaks of what is not known"
-    labels = frozenset().union(*text.view.labels)
-    if not labels:
-        return ""
-    pattern, forms = _mentions(labels)
     allowed = present | set(text.draft.denied) | set(sample.anatomy)
-    said = {forms[match.lower()] for match in pattern.findall(text.answer)}
-    if said - allowed:
-        return f"says {', '.join(sorted(said - allowed))}"
+    said = _said(text, text.answer, allowed)
+    if said:
+        return f"says {', '.join(said)}"
     allowed |= {*text.draft.asked, *text.draft.options}
-    asked = {forms[match.lower()] for match in pattern.findall(text.question)}
-    return f"asks for {', '.join(sorted(asked - allowed))}" if asked - allowed else ""
+    asked = _said(text, text.question, allowed)
+    return f"asks for {', '.join(asked)}" if asked else ""
 
 
 def _polarity(text: Text) -> str:
@@ -92,12 +104,13 @@ def _polarity(text: Text) -> str:
     if draft.is_own_text:
         return ""
     if draft.denied and draft.labels:
-        return wrong_clause(text.answer, draft.labels, draft.denied)
+        return wrong_clause(text.answer, draft.labels, draft.denied, text.rules)
     if draft.denied:
-        return "" if text.answer.startswith("No") else "what is absent is not denied"
+        return "" if text.rules.denial.match(text.answer) else "what is absent is not denied"
     is_no = draft.template == "judgement/region.en.j2" and set(draft.asked) != set(draft.labels)
-    has_normal = any(terms()[name].role == "normal" for name in (*draft.labels, *draft.options))
-    negated = _NEGATION.search(text.answer)
+    named = [terms()[name] for name in (*draft.labels, *draft.options) if name in terms()]
+    has_normal = any(term.role == "normal" for term in named)
+    negated = text.rules.negation.search(without_terms(text.answer, draft.labels, text.rules))
     if is_no or has_normal or not negated:
         return ""
     return f"what is there is denied: {negated.group()!r}"
@@ -107,7 +120,7 @@ def _numbers(text: Text) -> str:
     """Every number outside boxes comes from a fact."""
     if text.draft.is_own_text:
         return ""
-    found = set(_NUMBER.findall(_BOX.sub("", text.answer)))
+    found = set(_NUMBER.findall(text.rules.numbers(_BOX.sub("", text.answer))))
     if not found:
         return ""
     known = set(_NUMBER.findall(" ".join(_strings(text.draft.variables))))
@@ -153,7 +166,12 @@ def _leak(text: Text) -> str:
     if not (draft.options or is_open or draft.is_open):
         return ""
     asked = text.question.split("\n", 1)[0].lower()
-    told = [name for name in draft.labels if re.search(rf"\b{re.escape(name.lower())}\b", asked)]
+    rules = text.rules
+    told = [
+        name
+        for name in draft.labels
+        if re.search(rules.boundary + re.escape(rules.word(name).lower()) + rules.boundary, asked)
+    ]
     return f"the question names {told[0]}" if told else ""
 
 
@@ -162,7 +180,8 @@ def _options(text: Text) -> str:
     draft = text.draft
     if not draft.options:
         return ""
-    if len(set(draft.options)) < max(2, len(draft.options)):
+    words = [spoken(text.language, name) for name in draft.options]
+    if len(set(words)) < max(2, len(words)):
         return "options are repeated or missing"
     present = {finding.label for finding in text.view.sample.findings}
     is_image = not draft.boxes
@@ -174,8 +193,8 @@ def _options(text: Text) -> str:
         return f"right options: {', '.join(right) or 'none'}"
     said = {
         name
-        for letter, name in zip(LETTERS, draft.options, strict=False)
-        if re.search(rf"(?<![A-Z]){letter}\. {re.escape(name)}(?![\w-])", text.answer)
+        for letter, name, word in zip(LETTERS, draft.options, words, strict=False)
+        if re.search(rf"(?<![A-Z]){letter}\. {re.escape(word)}(?![\w-])", text.answer)
     }
     return "" if said == set(meant) else "the answer is not the right option"
 
@@ -183,13 +202,18 @@ def _options(text: Text) -> str:
 def _language(text: Text) -> str:
     if text.draft.is_own_text:
         return ""
-    return "not English" if _NOT_ENGLISH.search(text.question + text.answer) else ""
+    rules = text.rules
+    foreign = rules.foreign.search(text.question) or rules.foreign.search(text.answer)
+    if foreign:
+        return f"not {rules.name}: {foreign.group()!r}"
+    is_written = rules.letters.search(text.question) and rules.letters.search(text.answer)
+    return "" if is_written else f"nothing in {rules.name}"
 
 
 def _residue(text: Text) -> str:
     if text.draft.is_own_text:
         return ""
-    found = _RESIDUE.search(text.question) or _RESIDUE.search(text.answer)
+    found = text.rules.residue.search(text.question) or text.rules.residue.search(text.answer)
     return f"left from the template: {found.group()!r}" if found else ""
 
 

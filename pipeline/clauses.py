@@ -4,26 +4,30 @@ import re
 from functools import lru_cache
 
 from converters.vocabulary import terms
+from pipeline.languages import ENGLISH, LANGUAGES, Language
 
-_CLAUSE = re.compile(r"[.;\n]\s*")
-_NEGATION = re.compile(r"\b(?:no|not|never|neither|without|absent|cannot)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.;\n。；]\s*")
 
 
-def wrong_clause(text: str, affirmed: tuple[str, ...], denied: tuple[str, ...]) -> str:
+def wrong_clause(
+    text: str, affirmed: tuple[str, ...], denied: tuple[str, ...], rules: Language = ENGLISH
+) -> str:
     """What is wrong with the first clause that denies what is there or affirms what is not.
 
     Args:
-        text: An English text of whole clauses, which end with a full stop, semicolon or line.
+        text: Whole clauses, which end with a full stop, semicolon or line.
         affirmed: Canonical terms that are there; those of role "normal" may hold a negation.
         denied: Canonical terms that surely are not.
+        rules: Of the language of the text.
 
     Returns:
         What is wrong, or "". A term that is denied has to be named in a clause at least.
     """
     left = set(denied)
     for clause in _CLAUSE.split(text):
-        is_negated = bool(_NEGATION.search(clause))
-        said = {name for name in (*affirmed, *denied) if _pattern(name).search(clause)}
+        named = (*affirmed, *denied)
+        is_negated = bool(rules.negation.search(without_terms(clause, named, rules)))
+        said = {name for name in named if _pattern(name, rules.code).search(clause)}
         wrongly = {name for name in said & set(denied) if not is_negated} or {
             name
             for name in said & set(affirmed) - set(denied)
@@ -37,7 +41,18 @@ def wrong_clause(text: str, affirmed: tuple[str, ...], denied: tuple[str, ...]) 
     return f"not denied: {', '.join(sorted(left))}" if left else ""
 
 
+def without_terms(text: str, names: tuple[str, ...], rules: Language) -> str:
+    """A text without some terms, where a term may hold a negation: no word has a boundary."""
+    if rules.boundary:
+        return text
+    for name in sorted(map(rules.word, names), key=len, reverse=True):
+        text = text.replace(name, "")
+    return text
+
+
 @lru_cache(maxsize=4096)
-def _pattern(name: str) -> re.Pattern[str]:
-    forms = {name, terms()[name].plural}
-    return re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(forms))) + r")\b", re.IGNORECASE)
+def _pattern(name: str, language: str) -> re.Pattern[str]:
+    rules = LANGUAGES[language]
+    forms = sorted(rules.forms(frozenset([name])))
+    either = "|".join(map(re.escape, forms))
+    return re.compile(f"{rules.boundary}(?:{either}){rules.boundary}", re.IGNORECASE)

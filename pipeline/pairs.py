@@ -22,7 +22,7 @@ class Pair:
         pair_id: Digest of sample, format, language and number.
         sample_id: The image.
         format: A word of ``[format]`` in the vocabulary.
-        language: "en".
+        language: "en" or "zh".
         messages: User and assistant in turn; the first opens with ``<image>``.
         labels: Canonical terms that it says are there, each once.
         boxes: Boxes it speaks of, in pixels, with their terms.

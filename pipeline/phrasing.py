@@ -20,9 +20,12 @@ from jinja2.utils import Namespace
 
 from converters.errors import SettingsError
 from pipeline.digests import digest_bytes
+from pipeline.languages import LANGUAGES
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 _KEPT_CONTEXTS = 64
+# Tables of ``parts/say.*.j2`` that turn closed words of the project into those of a language.
+_TABLES = ("images", "modalities", "anatomies", "departments", "views", "sides", "others")
 _LINE_BREAK = "\ue000"  # private use: no text of a source or template holds it
 
 
@@ -111,10 +114,21 @@ class _Phrasing:
         self.environment.globals["namespace"] = Namespace
         self.environment.globals["pick"] = self.draws.pick
         self.environment.globals["nl"] = _LINE_BREAK
-        words = self.environment.get_template(f"parts/say.{language}.j2")
-        self.environment.globals["say"] = words.module
+        self.environment.filters["term"] = self.spoken
+        self._word = LANGUAGES[language].word
+        said = self.environment.get_template(f"parts/say.{language}.j2").module
+        self.environment.globals["say"] = said
+        self.tables = {kind: getattr(said, kind, {}) for kind in _TABLES}
         self._templates: dict[str, Template] = {}
         self._contexts: dict[int, tuple[str, Mapping[str, object], Context]] = {}
+
+    def spoken(self, name: str) -> str:
+        """A term, or another closed word, in the language."""
+        word = self._word(name)
+        for table in self.tables.values() if word == name else ():
+            if name in table:
+                return str(table[name])
+        return word
 
     def template(self, name: str) -> Template:
         """A compiled template."""
@@ -138,8 +152,37 @@ class _Phrasing:
 @cache
 def _phrasing(language: str) -> _Phrasing:
     if not (TEMPLATES / "parts" / f"say.{language}.j2").is_file():
-        raise SettingsError("languages", f"there are no templates in {language!r}", "use en")
+        known = ", ".join(LANGUAGES)
+        raise SettingsError(
+            "languages", f"there are no templates in {language!r}", f"use one of: {known}"
+        )
     return _Phrasing(language)
+
+
+def said_words(language: str, kind: str) -> Mapping[str, str]:
+    """The words of a language for some closed words; none where it says the words themselves.
+
+    Args:
+        language: A key of :data:`pipeline.languages.LANGUAGES`.
+        kind: A table of ``templates/parts/say.*.j2``, as "anatomies".
+    """
+    return _phrasing(language).tables[kind]
+
+
+def spoken(language: str, name: str) -> str:
+    """A term, or another closed word, in a language; what is neither stays as it is."""
+    return _phrasing(language).spoken(name)
+
+
+def in_language(template: str, language: str) -> str:
+    """The template of a language beside an English one."""
+    return template.replace(".en.j2", f".{language}.j2")
+
+
+@cache
+def has_template(template: str) -> bool:
+    """Whether there is such a template."""
+    return (TEMPLATES / template).is_file()
 
 
 def render(
@@ -156,7 +199,7 @@ def render(
         template: Path below ``templates/``.
         block: Name of the block.
         variables: What the template may speak of; an unknown name is an error.
-        language: "en".
+        language: A key of :data:`pipeline.languages.LANGUAGES`.
         seed: Decides every ``pick``.
 
     Raises:
@@ -167,7 +210,7 @@ def render(
     context = phrasing.context(template, variables)
     phrasing.draws.start(f"{seed}/{block}")
     text = " ".join("".join(phrasing.template(template).blocks[block](context)).split())
-    return _broken_into_lines(text)
+    return _broken_into_lines(LANGUAGES[language].close_up(text))
 
 
 def _broken_into_lines(text: str) -> str:

@@ -13,7 +13,7 @@ from pipeline.checks import Text, failed_check, names_of_checks
 from pipeline.digests import digest_bytes
 from pipeline.formats import format_module
 from pipeline.pairs import Message, Pair, TextFailure
-from pipeline.phrasing import render, template_digest, templates_of
+from pipeline.phrasing import has_template, in_language, render, template_digest, templates_of
 from pipeline.prompts import facts_text
 from pipeline.view import Draft, Labels, View, labels_of, turns_of
 
@@ -24,7 +24,7 @@ class TextSettings:
 
     Attributes:
         formats: Words of ``[format]`` in the vocabulary, in their fixed order.
-        languages: Only "en" for now.
+        languages: Keys of :data:`pipeline.languages.LANGUAGES`.
     """
 
     formats: tuple[str, ...]
@@ -66,7 +66,9 @@ def pairs_of(
 ) -> list[Pair | TextFailure]:
     """Every pair that can be made of a sample, in a fixed order.
 
-    The result depends on the sample, the manifest, the templates and the settings alone.
+    A draft that has no template in a language, as a question in the source's own words, makes no
+    pair in it. The result depends on the sample, the manifest, the templates and the settings
+    alone.
     """
     view = View(sample=sample, manifest=manifest, labels=_labels(manifest.name, _Kept(manifest)))
     captioner = TemplateCaptioner()
@@ -74,7 +76,11 @@ def pairs_of(
     for language in settings.languages:
         facts = facts_text(view, language)
         for name in settings.formats:
-            drafts: list[Draft] = format_module(name).drafts(view)
+            drafts: list[Draft] = [
+                draft
+                for draft in format_module(name).drafts(view)
+                if has_template(in_language(draft.template, language))
+            ]
             made += _written(view, name, language, drafts, facts, captioner)
     return made
 
@@ -90,7 +96,7 @@ def _written(
     prompts = [
         Prompt(
             pair_id=_pair_id(view.sample.sample_id, name, language, draft.template, number),
-            template=draft.template,
+            template=in_language(draft.template, language),
             variables=draft.variables,
             language=language,
             text=facts,
@@ -133,7 +139,14 @@ def _pair(
     messages: list[Message] = []
     for turn, (prompt, answer) in zip(turns_of(draft), asked, strict=True):
         question = _question(turn, prompt)
-        failed = failed_check(Text(question=question, answer=answer.text, draft=turn, view=view))
+        text = Text(
+            question=question,
+            answer=answer.text,
+            draft=turn,
+            view=view,
+            language=prompt.language,
+        )
+        failed = failed_check(text)
         if failed:
             return TextFailure(format=name, check=failed[0], message=f"{failed[0]}: {failed[1]}")
         opening = "" if messages else "<image>\n"
@@ -148,8 +161,8 @@ def _pair(
         messages=tuple(messages),
         labels=tuple(dict.fromkeys(draft.labels)),
         boxes=draft.boxes,
-        template=draft.template,
-        template_digest=template_digest(draft.template),
+        template=prompt.template,
+        template_digest=template_digest(prompt.template),
         captioner=captioner.name,
         captioner_revision=captioner.revision,
         captioner_settings=captioner.settings,
