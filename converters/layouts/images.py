@@ -8,12 +8,11 @@ from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.grey import window_hu
 from converters.imaging.hounsfield import show_hounsfield
-from converters.imaging.pictures import Picture, read_picture, render_picture
-from converters.imaging.shrink import shrink_picture
-from converters.layouts.listing import annotation_path, cases_of, list_cases, named_images
-from converters.layouts.picture_case import ask_blocks, with_side
+from converters.imaging.pictures import Picture, read_picture
+from converters.layouts.listing import cases_of, list_cases, named_images
+from converters.layouts.picture_case import ask_blocks, picture_sample
 from converters.manifest import Manifest
-from converters.records import Case, Fault, Outcome, Sample
+from converters.records import Case, Fault, Outcome
 from converters.specs.layouts import Images
 
 VERSION = 1
@@ -75,37 +74,14 @@ def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Itera
     )
     if not (said.findings or said.absent or said.exchanges):
         raise CaseError("annotation_empty", f"nothing is marked on {case.image}")
-    shown, scale = picture, None
-    if picture.transforms:  # its bytes are not the file's any more
-        shown, scale = shrink_picture(picture, layout.max_side_px)
-    rendered = render_picture(shown, case.image)
-    width, height = shown.size
-    anatomy = said.anatomy or tuple(manifest.anatomy)
-    entries = [entry for entry in case.entries if entry]
-    yield Sample(
+    yield picture_sample(
+        manifest,
+        case,
+        picture,
+        replace(said, view=_view(said.view, picture.view, case.image)),
         sample_id=f"{case.source}/{case.key}",
-        case_key=case.key,
-        image=rendered.data,
-        image_format=rendered.format,
-        phash=rendered.phash,
-        width=width,
-        height=height,
-        findings=with_side(
-            tuple(map(scale.finding, said.findings)) if scale else said.findings,
-            picture.side,
-            anatomy,
-        ),
-        absent=said.absent,
-        countable=said.countable,
-        exchanges=said.exchanges,
-        modality=said.modality or manifest.modality,
-        anatomy=anatomy,
-        view=_view(said.view, picture.view, case.image),
-        spacing_mm=scale.spacing(said.spacing_mm) if scale else said.spacing_mm,
-        source_path=case.image,
-        annotation_path=annotation_path(case, entries),
-        annotation_files=tuple(file for entry in entries for file in entry.files),
-        transforms=rendered.transforms + said.transforms,
+        entries=case.entries,
+        max_side_px=layout.max_side_px,
     )
 
 

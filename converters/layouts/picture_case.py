@@ -4,7 +4,7 @@ Every layout of 2-D pictures comes here.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -19,8 +19,12 @@ from converters.annotations.contract import (
 )
 from converters.errors import CaseError
 from converters.files import Root
-from converters.imaging.pictures import Picture
-from converters.records import Case, Entry, Finding, Side
+from converters.imaging.pictures import Picture, render_picture
+from converters.imaging.planes import MAX_SIDE_PX
+from converters.imaging.shrink import shrink_picture
+from converters.layouts.listing import annotation_path
+from converters.manifest import Manifest
+from converters.records import Case, Entry, Finding, Sample, Side
 from converters.specs.annotations import PictureAnnotation
 from converters.specs.slides import SlideAnnotation
 from converters.specs.videos import VideoAnnotation
@@ -29,6 +33,63 @@ from converters.vocabulary import term
 PictureBlock: TypeAlias = PictureAnnotation | VideoAnnotation | SlideAnnotation
 # Where a picture with a laterality shows that side alone.
 ONE_SIDED = frozenset({"breast", "eye", "knee", "retina"})
+
+
+def picture_sample(
+    manifest: Manifest,
+    case: Case,
+    picture: Picture,
+    said: Said,
+    *,
+    sample_id: str,
+    entries: Iterable[Entry | None],
+    max_side_px: int = MAX_SIDE_PX,
+) -> Sample:
+    """The sample of a picture and what was said of it.
+
+    A picture that had to be rendered is made smaller where a side is beyond `max_side_px`, and its
+    findings with it; the bytes of a file that can be taken as they are stay what they are.
+
+    Args:
+        manifest: Of the source.
+        case: What the picture is of.
+        picture: Its pixels.
+        said: What the blocks say, from :func:`ask_blocks`.
+        sample_id: Identity of the sample.
+        entries: What the blocks had for it; None where one had nothing.
+        max_side_px: Largest width and height of what is rendered.
+
+    Raises:
+        CaseError: The picture cannot be rendered, or a side contradicts it.
+    """
+    shown, scale = picture, None
+    if picture.transforms:  # its bytes are not the file's any more
+        shown, scale = shrink_picture(picture, max_side_px)
+    rendered = render_picture(shown, case.image)
+    anatomy = said.anatomy or tuple(manifest.anatomy)
+    findings = tuple(map(scale.finding, said.findings)) if scale else said.findings
+    there = [entry for entry in entries if entry]
+    return Sample(
+        sample_id=sample_id,
+        case_key=case.key,
+        image=rendered.data,
+        image_format=rendered.format,
+        phash=rendered.phash,
+        width=shown.size[0],
+        height=shown.size[1],
+        findings=with_side(findings, picture.side, anatomy),
+        absent=said.absent,
+        countable=said.countable,
+        exchanges=said.exchanges,
+        modality=said.modality or manifest.modality,
+        anatomy=anatomy,
+        view=said.view,
+        spacing_mm=scale.spacing(said.spacing_mm) if scale else said.spacing_mm,
+        source_path=case.image,
+        annotation_path=annotation_path(case, there),
+        annotation_files=tuple(file for entry in there for file in entry.files),
+        transforms=rendered.transforms + said.transforms,
+    )
 
 
 def with_side(

@@ -11,10 +11,10 @@ from converters.annotations.asap_xml import Outline
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.outlines import fill_polygon
-from converters.imaging.pictures import Picture, render_picture
+from converters.imaging.pictures import Picture
 from converters.imaging.slides import Slide, open_slide
-from converters.layouts.listing import annotation_path, list_cases
-from converters.layouts.picture_case import ask_blocks
+from converters.layouts.listing import list_cases
+from converters.layouts.picture_case import ask_blocks, picture_sample
 from converters.manifest import Manifest
 from converters.records import Case, Entry, Json, Outcome, Rejection, Sample
 from converters.specs.layouts import Slides
@@ -155,25 +155,14 @@ def _sample(
     said = ask_blocks(asked, root, case, picture, (millimetres, millimetres))
     if not (said.findings or said.absent):
         raise CaseError("annotation_empty", f"nothing is known of this region of {case.image}")
-    rendered = render_picture(picture, case.image)
-    entries = [entry for _, entry, _ in blocks]
-    return Sample(
+    return picture_sample(
+        manifest,
+        case,
+        picture,
+        said,
         sample_id=_sample_id(case, tile),
-        case_key=case.key,
-        image=rendered.data,
-        image_format=rendered.format,
-        phash=rendered.phash,
-        width=picture.size[0],
-        height=picture.size[1],
-        findings=said.findings,
-        absent=said.absent,
-        modality=manifest.modality,
-        anatomy=tuple(manifest.anatomy),
-        spacing_mm=(millimetres, millimetres),
-        source_path=case.image,
-        annotation_path=annotation_path(case, entries),
-        annotation_files=tuple(file for entry in entries for file in entry.files),
-        transforms=rendered.transforms + said.transforms,
+        entries=[entry for _, entry, _ in blocks],
+        max_side_px=regions.side_px,
     )
 
 

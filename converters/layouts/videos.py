@@ -1,16 +1,17 @@
 """Videos: one file, one case, several frames, each of them a sample."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from PIL import Image
 
 from converters.annotations.contract import module_of
 from converters.errors import CaseError
 from converters.files import Root
-from converters.imaging.pictures import Picture, render_picture
+from converters.imaging.pictures import Picture
 from converters.imaging.video import Video, open_video
-from converters.layouts.listing import annotation_path, list_cases
-from converters.layouts.picture_case import ask_blocks
+from converters.layouts.listing import list_cases
+from converters.layouts.picture_case import ask_blocks, picture_sample
 from converters.manifest import Manifest
 from converters.records import Case, Entry, Json, Outcome, Rejection, Sample
 from converters.specs.layouts import Videos
@@ -130,25 +131,12 @@ def _sample(
     said = ask_blocks(blocks, root, case, picture, spacing)
     if not (said.findings or said.absent):
         raise CaseError("annotation_empty", f"nothing is said of frame {number} of {case.image}")
-    rendered = render_picture(picture, f"frame {number} of {case.image}")
-    there = [entry for _, entry in blocks if entry]
-    return Sample(
+    sample = picture_sample(
+        manifest,
+        case,
+        picture,
+        said,
         sample_id=_sample_id(case, number),
-        case_key=case.key,
-        image=rendered.data,
-        image_format=rendered.format,
-        phash=rendered.phash,
-        width=picture.size[0],
-        height=picture.size[1],
-        findings=said.findings,
-        absent=said.absent,
-        countable=said.countable,
-        modality=manifest.modality,
-        anatomy=tuple(manifest.anatomy),
-        spacing_mm=said.spacing_mm,
-        source_path=case.image,
-        source_index=number,
-        annotation_path=annotation_path(case, there),
-        annotation_files=tuple(file for entry in there for file in entry.files),
-        transforms=rendered.transforms + said.transforms,
+        entries=[entry for _, entry in blocks],
     )
+    return replace(sample, source_index=number)
