@@ -65,7 +65,7 @@ def _mentions(
     forms = dict(rules.forms(labels))
     for name, said in said_words(language, "anatomies").items():
         if name in anatomy:
-            forms[said] = forms.get(said, frozenset()) | {name}
+            forms[said.lower()] = forms.get(said.lower(), frozenset()) | {name}
     ordered = sorted(forms, key=lambda form: (-len(form), form))
     either = "|".join(map(re.escape, ordered))
     return re.compile(f"{rules.boundary}(?:{either}){rules.boundary}", re.IGNORECASE), forms

@@ -72,7 +72,7 @@ def _chinese_forms(labels: frozenset[str]) -> dict[str, frozenset[str]]:
     """Chinese has no plural: two terms may share a word, which then names either."""
     found: dict[str, frozenset[str]] = {}
     for name in sorted(labels):
-        said = chinese(name)
+        said = chinese(name).lower()
         found[said] = found.get(said, frozenset()) | {name}
     return found
 
