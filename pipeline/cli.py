@@ -9,6 +9,8 @@ from pipeline.command_line import folder, names, positive, run_command
 
 FORMATS = (
     "caption", "region_caption", "single_choice", "judgement", "detection", "own_question",
+    "counting", "measurement", "position", "multiple_choice", "open_question", "recognition",
+    "multi_region", "report", "conversation", "comparison", "grading", "surgical_phase",
 )  # fmt: skip
 
 

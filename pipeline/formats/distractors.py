@@ -5,25 +5,55 @@ What is neither present nor surely absent is unknown, and is never offered.
 
 from converters.records import Box
 from converters.vocabulary import term, wholes_of
+from pipeline.phrasing import digest_order
 from pipeline.view import SAME_PLACE, View, overlap
 
 # Objects of these roles are one thing each: a red blood cell is not also a platelet.
 OBJECT_ROLES = ("cell", "instrument", "device")
+# Where a term of these roles is part of another one, it is a kind of it.
+_KIND_ROLES = (*OBJECT_ROLES, "lesion", "diagnosis", "grade", "sign", "phase", "tissue")
+_LITTLE_WORDS = frozenset({"left", "right", "of", "the", "and", "with", "no"})
 
 
 def of_image(view: View, label: str) -> list[str]:
     """Terms of the block and role of a label that are surely not in the image, sorted.
 
-    A term of role "normal" goes with any role of its block.
+    A term of role "normal" goes with any role of its block. A kind of what is there may be
+    what it is: where a white blood cell is, it may be a neutrophil.
     """
+    present = {finding.label for finding in view.sample.findings}
     roles = {term(label).role, "normal"}
     block = view.block_of(label)
     is_normal = term(label).role == "normal"
     return [
         name
         for name in view.sample.absent
-        if name in block and (is_normal or term(name).role in roles)
+        if name in block
+        and (is_normal or term(name).role in roles)
+        and not (term(name).role in _KIND_ROLES and wholes_of(name) & present)
+        and label not in wholes_of(name)
     ]
+
+
+def ranked(seed: str, label: str, wrong: list[str]) -> list[str]:
+    """Wrong answers, those most like the right one first: its other side, then its relatives.
+
+    Alike are terms of one base, of one whole, or with a word in common; among equals a digest
+    of the seed decides.
+    """
+    return sorted(digest_order(seed, wrong), key=lambda name: _distance(label, name))
+
+
+def _distance(label: str, name: str) -> int:
+    first, second = term(label), term(name)
+    if first.base == second.base:
+        return 0
+    shared = _words_of(first.base) & _words_of(second.base)
+    return 1 if shared or wholes_of(label) & wholes_of(name) else 2
+
+
+def _words_of(name: str) -> set[str]:
+    return {word for word in name.split() if word.isalpha()} - _LITTLE_WORDS
 
 
 def of_box(view: View, label: str, box: Box) -> list[str]:

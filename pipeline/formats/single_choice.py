@@ -72,7 +72,7 @@ def _options(view: View, kind: str, label: str, wrong: list[str]) -> dict[str, o
     seed = f"{view.sample.sample_id}/{kind}/{label}"
     most = min(MAX_OPTIONS, 1 + len(wrong))
     count = most if most < MAX_OPTIONS else 3 + draw_number(seed.encode(), 0) % 2
-    shown = digest_order(seed, wrong)[: count - 1]
+    shown = distractors.ranked(seed, label, wrong)[: count - 1]
     shown.insert(draw_number(seed.encode(), 1) % count, label)
     choices = [
         Choice(letter=letter, text=text) for letter, text in zip("ABCD", shown, strict=False)

@@ -1,11 +1,13 @@
 """Golden text: what a fixed sample is said to be, in every format, word for word."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from converters.manifest import load_manifest
 from converters.records import Box, Exchange, Finding, Sample
+from converters.vocabulary import term
 from pipeline.cli import FORMATS
 from pipeline.pairs import Pair
 from pipeline.write_text import TextSettings, pairs_of
@@ -40,9 +42,49 @@ SAMPLE = Sample(
 )  # fmt: skip
 
 
+def _of_image(*labels: str, **changes: object) -> Sample:
+    """The same image with labels of the whole of it."""
+    findings = tuple(Finding(label=n, code=n, role=term(n).role) for n in labels)
+    return replace(SAMPLE, findings=findings, absent=(), view="", **changes)  # type: ignore[arg-type]
+
+
+OPACITY = "lung opacity suspicious for pneumonia"
+MEASURED = replace(SAMPLE, spacing_mm=(1.5, 1.5))
+COUNTED = replace(
+    SAMPLE,
+    modality="DX",
+    anatomy=("chest",),
+    view="",
+    absent=(),
+    countable=(OPACITY,),
+    findings=tuple(
+        Finding(
+            label=OPACITY, code="1", role="lesion", is_instance=True, position=place,
+            box=Box(x_min=left, y_min=40, x_max=left + 50, y_max=90),
+        )
+        for left, place in ((30, "center left"), (220, "center right"))
+    ),
+)  # fmt: skip
+# What the first sample gives nothing for.
+SAMPLES = {
+    "comparison": (MEASURED, "totalsegmentator_v2"),
+    "conversation": (MEASURED, "totalsegmentator_v2"),
+    "counting": (COUNTED, "rsna_pneumonia"),
+    "grading": (_of_image("BI-RADS category 5", modality="MG", anatomy=("breast",)), "inbreast"),
+    "measurement": (MEASURED, "totalsegmentator_v2"),
+    "report": (COUNTED, "rsna_pneumonia"),
+    "surgical_phase": (
+        _of_image("preparation phase", "grasper", modality="ES", anatomy=("abdomen",)),
+        "cholec80",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_text_is_the_golden_one(name: str, golden: Callable[[str, str], None]) -> None:
-    made = pairs_of(SAMPLE, CT, TextSettings(formats=(name,), languages=("en",)))
+    sample, source = SAMPLES.get(name, (SAMPLE, CT.name))
+    manifest = load_manifest(source).manifest
+    made = pairs_of(sample, manifest, TextSettings(formats=(name,), languages=("en",)))
     lines = []
     for pair in made:
         assert isinstance(pair, Pair)

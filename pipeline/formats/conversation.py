@@ -1,0 +1,141 @@
+"""Several turns about one image: from what is seen to what follows from it.
+
+Every turn is a question and an answer of its own, and is checked as such.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from converters.vocabulary import term
+from pipeline.formats.measurement import is_the_only_one
+from pipeline.formats.recognition import sure_anatomy, sure_modality
+from pipeline.measures import Measure, longest_diameter
+from pipeline.phrasing import digest_order, draw_number
+from pipeline.view import Draft, Group, Named, View, box_numbers, image_words, named
+
+TEMPLATE = "conversation/image.en.j2"
+MIN_TURNS, MAX_NAMED, MAX_CONCLUSIONS = 3, 4, 3
+_CONCLUDING = ("diagnosis", "grade", "lesion", "sign", "normal", "phase")
+
+
+def drafts(view: View) -> list[Draft]:
+    """One conversation, where three turns at least can be had."""
+    groups = view.groups()
+    if not groups:
+        return []
+    variables = _variables(view, groups)
+    turns = list(_turns(view, groups, variables))
+    if len(turns) < MIN_TURNS:
+        return []
+    return [
+        Draft(
+            template=TEMPLATE,
+            variables=variables,
+            labels=tuple(dict.fromkeys(label for turn in turns for label in turn.labels)),
+            boxes=tuple(dict.fromkeys(box for turn in turns for box in turn.boxes)),
+            turns=tuple(turns),
+        )
+    ]
+
+
+def _variables(view: View, groups: list[Group]) -> dict[str, object]:
+    """What all turns may speak of."""
+    seen = [group for group in groups if group.is_region][:MAX_NAMED]
+    placed = [g for g in seen if g.count == 1 and len(g.positions) == 1 and not g.in_parts]
+    subject = _first(view, "subject", placed)
+    ending = [group for group in groups if group.role in _CONCLUDING][:MAX_CONCLUSIONS]
+    measure, box = _measure(view, subject), _box(view, subject)
+    return {
+        **image_words(view.sample),
+        "seen": seen,
+        "is_selection": sum(group.is_region for group in groups) > len(seen),
+        "subject": subject,
+        "measure": measure,
+        "box": box,
+        **_judged(view, groups),
+        "ending": ending,
+    }
+
+
+def _first(view: View, seed: str, groups: list[Group]) -> Group | None:
+    """One of some groups, drawn by digest."""
+    by_name = {group.name.term: group for group in groups}
+    order = digest_order(f"{view.sample.sample_id}/conversation/{seed}", sorted(by_name))
+    return by_name[order[0]] if order else None
+
+
+def _measure(view: View, subject: Group | None) -> Measure | None:
+    found = [f for f in view.boxed if subject and f.label == subject.name.term]
+    return longest_diameter(found[0], view.sample) if len(found) == 1 else None
+
+
+def _box(view: View, subject: Group | None) -> tuple[str, str, str, str] | None:
+    """The box of the only thing of its name."""
+    found = [f for f in view.local if subject and f.label == subject.name.term]
+    if len(found) != 1 or not found[0].box or not is_the_only_one(found[0], view):
+        return None
+    return box_numbers(found[0].box, view.size)
+
+
+def _judged(view: View, groups: list[Group]) -> dict[str, object]:
+    """Something to look for, which is there or surely is not; None where absence is not known."""
+    absent = [name for name in view.sample.absent if term(name).role != "normal"]
+    if view.is_one_sided or not absent:
+        return {"judged": None, "is_there": False}
+    seed = f"{view.sample.sample_id}/conversation/judged"
+    present = sorted(group.name.term for group in groups if group.role != "normal")
+    is_there = bool(present) and draw_number(seed.encode(), 0) % 2 == 0
+    name = digest_order(seed, present if is_there else absent)[0]
+    return {"judged": named(term(name)), "is_there": is_there}
+
+
+def _turns(view: View, groups: list[Group], variables: Mapping[str, object]) -> Iterator[Draft]:
+    """The turns in their order: the image, what is seen in it, one thing closer, the end."""
+    told = list(_perception(view, groups, variables))
+    ending = [group for group in groups if group.role in _CONCLUDING][:MAX_CONCLUSIONS]
+    yield from told
+    if ending:
+        labels = tuple(group.name.term for group in ending)
+        yield _turn("conclusion", variables, labels=labels)
+    elif any(turn.labels for turn in told):
+        seen = [group for group in groups if group.is_region][:MAX_NAMED]
+        yield _turn("summary", variables, labels=tuple(group.name.term for group in seen))
+
+
+def _perception(
+    view: View, groups: list[Group], variables: Mapping[str, object]
+) -> Iterator[Draft]:
+    if sure_modality(view.sample):
+        yield _turn("modality", variables)
+    if sure_anatomy(view.sample):
+        yield _turn("anatomy", variables)
+    seen = [group for group in groups if group.is_region][:MAX_NAMED]
+    judged = variables["judged"]
+    if isinstance(judged, Named):
+        said = "labels" if variables["is_there"] else "denied"
+        yield _turn("judged", variables, **{said: (judged.term,)})
+    if seen:
+        yield _turn("seen", variables, labels=tuple(group.name.term for group in seen))
+    yield from _closer(view, variables)
+
+
+def _closer(view: View, variables: Mapping[str, object]) -> Iterator[Draft]:
+    """Where the one thing is, its box, its size."""
+    subject = variables["subject"]
+    if not isinstance(subject, Group):
+        return
+    label = (subject.name.term,)
+    yield _turn("where", variables, labels=label)
+    finding = next((f for f in view.local if f.label == subject.name.term), None)
+    if variables["box"] and finding and finding.box:
+        yield _turn("box", variables, labels=label, boxes=((finding.label, finding.box),))
+    if variables["measure"]:
+        yield _turn("size", variables, labels=label)
+
+
+def _turn(block: str, variables: Mapping[str, object], **known: object) -> Draft:
+    return Draft(
+        template=TEMPLATE,
+        variables=variables,
+        block=f"_{block}",
+        **known,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,60 @@
+"""A short report: technique, findings, impression, of nothing but what is known."""
+
+from converters.vocabulary import term
+from pipeline.phrasing import digest_order
+from pipeline.view import Draft, Group, View, image_words, named
+
+MAX_REGIONS, MAX_DENIED = 6, 3
+# What a reader concludes from what is seen.
+IMPRESSION_ROLES = ("diagnosis", "grade", "lesion", "sign", "normal")
+_DENIED_ROLES = ("diagnosis", "lesion", "sign")
+
+
+def drafts(view: View) -> list[Draft]:
+    """One report, where there is something to conclude."""
+    groups = view.groups()
+    impression = [group for group in groups if group.role in IMPRESSION_ROLES]
+    denied = _denied(view)
+    if not groups or not (impression or denied):
+        return []
+    # What has a place is a finding; what is said of the whole image is the conclusion.
+    found = [group for group in groups if group.is_region]
+    shown = sorted(found, key=lambda group: group not in impression)[:MAX_REGIONS]
+    if not (shown or denied):
+        return []
+    told = [*shown, *(group for group in impression if not group.is_region)]
+    return [
+        Draft(
+            template="report/image.en.j2",
+            variables={
+                **image_words(view.sample),
+                "findings": shown,
+                "denied": [named(term(name)) for name in denied],
+                "is_selection": len(found) > len(shown),
+                "impression": _told_in(impression, told),
+                "attributes": [pair for group in told for pair in group.attributes],
+            },
+            labels=tuple(group.name.term for group in told),
+            denied=tuple(denied),
+        )
+    ]
+
+
+def _told_in(impression: list[Group], told: list[Group]) -> list[Group]:
+    """The conclusions among what the report tells."""
+    return [group for group in impression if group in told]
+
+
+def _denied(view: View) -> list[str]:
+    """Some of what is surely not there and would be worth a word.
+
+    A kind or a side of what is there is left out: that it is not there is a subtlety.
+    """
+    there = {finding.label for finding in view.sample.findings}
+    bases = {term(label).base for label in there}
+    names = [
+        name
+        for name in view.sample.absent
+        if term(name).role in _DENIED_ROLES and term(name).base not in bases
+    ]
+    return digest_order(f"{view.sample.sample_id}/report", names)[:MAX_DENIED]
