@@ -12,7 +12,15 @@ from tests.fakes import Twin, TwinImage
 from tests.fakes.dicom_files import dicom_bytes
 from tests.fakes.paths import path_for
 
-FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "tif": "TIFF", "tiff": "TIFF"}
+FORMATS = {
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "bmp": "BMP",
+    "gif": "GIF",
+    "tif": "TIFF",
+    "tiff": "TIFF",
+}
 
 
 def write(twin: Twin, count: int) -> None:
