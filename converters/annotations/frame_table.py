@@ -16,7 +16,7 @@ from converters.tables import TABLE_BYTES, parse_table, require_columns
 
 def index(spec: FrameTable, block: Block) -> Index:
     """Join tables with videos by the placeholders that their paths share."""
-    joined = join_files(spec.table.path, {}, block)
+    joined = join_files(spec.tables.path, {}, block)
     return Index(
         entries={path: Entry(files=files) for path, files in joined.files.items()},
         faults={
@@ -36,7 +36,7 @@ def frame_entries(spec: FrameTable, root: Root, entry: Entry) -> dict[int, Entry
     """
     path = entry.files[0]
     try:
-        table = parse_table(spec.table, root.read(path, TABLE_BYTES), root.source, path)
+        table = parse_table(spec.tables, root.read(path, TABLE_BYTES), root.source, path)
         wanted = [name for columns in spec.columns for name in columns_of(columns)]
         require_columns(table, [spec.frame, *wanted], root.source)
         for row in table.rows:

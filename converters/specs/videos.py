@@ -37,11 +37,11 @@ class _FrameAnnotation(AnnotationSpec):
 class FrameTable(_FrameAnnotation):
     """A table a video, one row a frame; its columns say labels of the whole frame.
 
-    The path of `table` shares placeholders with the video's.
+    The path of `tables` shares placeholders with the video's.
     """
 
     kind: Literal["frame_table"]
-    table: TableFile
+    tables: TableFile
     columns: Annotated[list[LabelColumns], Field(min_length=1)]
 
 

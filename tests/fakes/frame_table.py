@@ -16,5 +16,5 @@ def write(spec: FrameTable, twin: Twin) -> None:
             for columns in spec.columns:
                 row.update(_label_cells(columns, twin, 3 * image.number + turn, set()))
             rows.append(row)
-        path, _ = path_for(spec.table.path, image.fields, image.number)
-        twin.write(path, table_bytes(spec.table, rows))
+        path, _ = path_for(spec.tables.path, image.fields, image.number)
+        twin.write(path, table_bytes(spec.tables, rows))
