@@ -39,21 +39,35 @@ def drafts(view: View) -> list[Draft]:
 
 def _variables(view: View, groups: list[Group]) -> dict[str, object]:
     """What all turns may speak of."""
-    seen = [group for group in groups if group.is_region][:MAX_NAMED]
-    placed = [g for g in seen if g.count == 1 and len(g.positions) == 1 and not g.in_parts]
+    seen = _seen(view, groups)
+    about = seen or [group for group in groups if group.is_region]
+    placed = [g for g in about if g.count == 1 and len(g.positions) == 1 and not g.in_parts]
     subject = _first(view, "subject", placed)
-    ending = [group for group in groups if group.role in _CONCLUDING][:MAX_CONCLUSIONS]
     measure, box = _measure(view, subject), _box(view, subject)
     return {
         **image_words(view.sample),
         "seen": seen,
-        "is_selection": sum(group.is_region for group in groups) > len(seen),
+        "is_selection": sum(_is_news(view, group) for group in groups) > len(seen),
         "subject": subject,
         "measure": measure,
         "box": box,
         **_judged(view, groups),
-        "ending": ending,
+        "ending": _ending(groups),
     }
+
+
+def _is_news(view: View, group: Group) -> bool:
+    """Whether it is a region of the image, and not what the image is of."""
+    return group.is_region and group.name.term not in view.sample.anatomy
+
+
+def _seen(view: View, groups: list[Group]) -> list[Group]:
+    return [group for group in groups if _is_news(view, group)][:MAX_NAMED]
+
+
+def _ending(groups: list[Group]) -> list[Group]:
+    """What is concluded: what is said of the whole image, and what is abnormal."""
+    return [g for g in groups if g.role in _CONCLUDING or not g.is_region][:MAX_CONCLUSIONS]
 
 
 def _first(view: View, seed: str, groups: list[Group]) -> Group | None:
@@ -91,14 +105,13 @@ def _judged(view: View, groups: list[Group]) -> dict[str, object]:
 def _turns(view: View, groups: list[Group], variables: Mapping[str, object]) -> Iterator[Draft]:
     """The turns in their order: the image, what is seen in it, one thing closer, the end."""
     told = list(_perception(view, groups, variables))
-    ending = [group for group in groups if group.role in _CONCLUDING][:MAX_CONCLUSIONS]
+    ending = _ending(groups)
     yield from told
     if ending:
-        labels = tuple(group.name.term for group in ending)
-        yield _turn("conclusion", variables, labels=labels)
+        yield _turn("conclusion", variables, labels=tuple(group.name.term for group in ending))
     elif any(turn.labels for turn in told):
-        seen = [group for group in groups if group.is_region][:MAX_NAMED]
-        yield _turn("summary", variables, labels=tuple(group.name.term for group in seen))
+        labels = tuple(group.name.term for group in _seen(view, groups))
+        yield _turn("summary", variables, labels=labels)
 
 
 def _perception(
@@ -108,7 +121,7 @@ def _perception(
         yield _turn("modality", variables)
     if sure_anatomy(view.sample):
         yield _turn("anatomy", variables)
-    seen = [group for group in groups if group.is_region][:MAX_NAMED]
+    seen = _seen(view, groups)
     judged = variables["judged"]
     if isinstance(judged, Named):
         said = "labels" if variables["is_there"] else "denied"

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from converters.vocabulary import term, terms
 from pipeline.formats.counting import NUMBER_WORDS
 from pipeline.phrasing import digest_order
-from pipeline.view import Draft, Group, View, box_numbers, image_words, named
+from pipeline.view import Draft, Group, Named, View, box_numbers, image_words, named
 
-MAX_PLACES = 4
+MAX_PLACES, MAX_NAMES = 4, 4
+# A disease is not in a place, though a box may show its sign.
+_THINGS = ("organ", "structure", "tissue", "lesion", "cell", "instrument", "device")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,13 +29,22 @@ class Place:
     word: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thing:
+    """What lies in a place: "a platelet", "red blood cells"."""
+
+    name: Named
+    text: str
+    is_plural: bool
+
+
 def drafts(view: View) -> list[Draft]:
     """At most one place for a name, one name for a place, and one side of the patient."""
     return [*_where(view), *_what(view), *_side(view)]
 
 
 def _where(view: View) -> Iterator[Draft]:
-    groups = {group.name.term: group for group in view.groups()}
+    groups = {group.name.term: group for group in view.groups() if group.role in _THINGS}
     placed = sorted(name for name, group in groups.items() if _places(group, view))
     for name in digest_order(f"{view.sample.sample_id}/where", placed)[:1]:
         yield Draft(
@@ -64,20 +75,30 @@ def _places(group: Group, view: View) -> list[Place]:
 
 def _what(view: View) -> Iterator[Draft]:
     """What lies in a part of the picture: all that is marked and has its centre there."""
-    groups = [g for g in view.groups() if g.count == 1 and g.positions and not g.in_parts]
-    places = sorted({group.positions[0] for group in groups})
+    groups = [g for g in view.groups() if g.positions and not g.in_parts and g.role in _THINGS]
+    places = sorted({place for group in groups for place in group.positions})
     for place in digest_order(f"{view.sample.sample_id}/what", places)[:1]:
-        here = [group for group in groups if group.positions[0] == place][:4]
+        here = [group for group in groups if place in group.positions]
+        shown = here[:MAX_NAMES]
         yield Draft(
             template="position/what.en.j2",
             variables={
                 **image_words(view.sample),
                 "place": place,
-                "names": [group.name for group in here],
+                "things": [_thing(group, place, view) for group in shown],
+                "is_selection": len(here) > len(shown),
             },
-            labels=tuple(group.name.term for group in here),
+            labels=tuple(group.name.term for group in shown),
             is_open=True,
         )
+
+
+def _thing(group: Group, place: str, view: View) -> Thing:
+    """One or several objects of a name, as they are in one place."""
+    found = [f for f in view.sample.findings if f.label == group.name.term and f.position == place]
+    is_plural = len(found) > 1 or group.name.is_plural
+    text = group.name.plural if len(found) > 1 else group.name.the
+    return Thing(name=group.name, text=text, is_plural=is_plural)
 
 
 def _side(view: View) -> Iterator[Draft]:

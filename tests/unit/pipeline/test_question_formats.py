@@ -333,3 +333,17 @@ def test_a_phase_is_told_with_the_instruments_in_view() -> None:
     (pair,) = pairs(known, SURGERY, "surgical_phase")
     assert "preparation phase" in pair.messages[1].content
     assert "a grasper" in pair.messages[1].content
+
+
+def test_all_that_lies_in_a_place_is_named() -> None:
+    known = sample(*cells("platelet", "red blood cell", "red blood cell"))
+    for number in range(20):
+        made = pairs(replace(known, sample_id=f"toy/{number}"), BLOOD, "position")
+        (pair,) = [p for p in made if p.template == "position/what.en.j2"]
+        assert set(pair.labels) == {"platelet", "red blood cell"}
+        assert "red blood cells" in pair.messages[1].content.lower()
+
+
+def test_a_disease_has_no_position() -> None:
+    known = sample(finding("cardiomegaly", box()), modality="DX", anatomy=("chest",))
+    assert pairs(known, load_manifest("chestxray14").manifest, "position") == []
