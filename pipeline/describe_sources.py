@@ -136,7 +136,8 @@ def expected_files(m: Manifest) -> Iterator[tuple[str, str]]:
     for block in m.layout.annotations:
         content = block.model_dump()
         use = f"{block.kind}, {block.completeness}"
-        patterns = content.get("files") or (content.get("table") or {}).get("path") or []
+        table = content.get("table") or content.get("tables") or {}
+        patterns = content.get("files") or table.get("path") or []
         yield from ((p, use) for p in ([patterns] if isinstance(patterns, str) else patterns))
         written = content.get("written") or {}
         if names_file := content.get("names_file") or written.get("names_file"):
