@@ -110,7 +110,8 @@ def _polarity(text: Text) -> str:
     is_no = draft.template == "judgement/region.en.j2" and set(draft.asked) != set(draft.labels)
     named = [terms()[name] for name in (*draft.labels, *draft.options) if name in terms()]
     has_normal = any(term.role == "normal" for term in named)
-    negated = text.rules.negation.search(without_terms(text.answer, draft.labels, text.rules))
+    words = [spoken(text.language, name) for name in (*draft.labels, *draft.options)]
+    negated = text.rules.negation.search(without_terms(text.answer, words, text.rules))
     if is_no or has_normal or not negated:
         return ""
     return f"what is there is denied: {negated.group()!r}"

@@ -1,6 +1,7 @@
 """Texts that affirm and deny in turn: each clause does one of both."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from converters.vocabulary import terms
@@ -26,7 +27,8 @@ def wrong_clause(
     left = set(denied)
     for clause in _CLAUSE.split(text):
         named = (*affirmed, *denied)
-        is_negated = bool(rules.negation.search(without_terms(clause, named, rules)))
+        words = list(map(rules.word, named))
+        is_negated = bool(rules.negation.search(without_terms(clause, words, rules)))
         said = {name for name in named if _pattern(name, rules.code).search(clause)}
         wrongly = {name for name in said & set(denied) if not is_negated} or {
             name
@@ -34,19 +36,20 @@ def wrong_clause(
             if is_negated and terms()[name].role != "normal"
         }
         # A longer name may hold a shorter one: "left kidney cyst" speaks of no kidney.
-        wrongly = {n for n in wrongly if not any(n != o and n in o for o in said)}
+        spoken = {o: rules.word(o) for o in said}
+        wrongly = {n for n in wrongly if not any(n != o and spoken[n] in spoken[o] for o in said)}
         if wrongly:
             return f"affirmed and denied in one clause or wrongly: {', '.join(sorted(wrongly))}"
         left -= said
     return f"not denied: {', '.join(sorted(left))}" if left else ""
 
 
-def without_terms(text: str, names: tuple[str, ...], rules: Language) -> str:
-    """A text without some terms, where a term may hold a negation: no word has a boundary."""
+def without_terms(text: str, words: Sequence[str], rules: Language) -> str:
+    """A text without the words of some terms, where no word has a boundary: one may hold "no"."""
     if rules.boundary:
         return text
-    for name in sorted(map(rules.word, names), key=len, reverse=True):
-        text = text.replace(name, "")
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, "")
     return text
 
 

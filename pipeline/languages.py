@@ -16,10 +16,11 @@ _TRADITIONAL = (
     "問題選擇項單複雙數長徑請縱氣脈靜動竇門臨組"
 )
 _LATIN_IN_CHINESE = (
-    "CT|MR|MRI|PET|OCT|X|T1|T2|PD|FLAIR|ADC|DWI|LGE|bSSFP|BI-RADS|COVID-19|FDG|ISUP|HE|"
-    "mm|cm|ml|mL|HU|[µμ]m|[A-F]|[CTLS][0-9]+(?:/[CTLS][0-9]+)?"
+    "CT|MR|MRI|PET|OCT|X|T1|T2|PD|FLAIR|ADC|DWI|LGE|bSSFP|BI-RADS|ICDR|FDG|ISUP|HE|"
+    "mm|cm|ml|mL|HU|[µμ]m|[A-H]|[CTLS][0-9]+(?:/[CTLS][0-9]+)?"
 )
-_NUMERAL = re.compile(r"([一两二三四五六七八九十]+)(?=[个枚处根条颗件张枝块])")
+_SIDE = re.compile("^[左右]侧?")
+_NUMERAL = re.compile(r"([一两二三四五六七八九十]+)(?=[个枚处根条颗件])")
 _DIGITS = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 
 
@@ -69,11 +70,17 @@ def _english_forms(labels: frozenset[str]) -> dict[str, frozenset[str]]:
 
 
 def _chinese_forms(labels: frozenset[str]) -> dict[str, frozenset[str]]:
-    """Chinese has no plural: two terms may share a word, which then names either."""
+    """Chinese has no plural: two terms may share a word, which then names either.
+
+    A term may be named without its side: a main bronchus must not be read as a trachea, which
+    its word ends with.
+    """
     found: dict[str, frozenset[str]] = {}
     for name in sorted(labels):
         said = chinese(name).lower()
-        found[said] = found.get(said, frozenset()) | {name}
+        bare = _SIDE.sub("", said) if terms()[name].side else said
+        for form in {said, bare} if len(bare) > 1 else {said}:
+            found[form] = found.get(form, frozenset()) | {name}
     return found
 
 
@@ -129,7 +136,7 @@ CHINESE = Language(
     letters=re.compile(f"[{_HAN}]"),
     foreign=re.compile(
         rf"[\u0400-\u04ff\u3040-\u30ff\uac00-\ud7af{_TRADITIONAL}]|"
-        rf"(?<![A-Za-z<>/0-9-])(?!(?:{_LATIN_IN_CHINESE})(?![A-Za-z0-9]))[A-Za-z]+"
+        rf"(?<![A-Za-zµμ<>/0-9-])(?!(?:{_LATIN_IN_CHINESE})(?![A-Za-z0-9]))[A-Za-z]+"
     ),
     residue=re.compile(
         rf"\{{\{{|\}}\}}|\{{%|None|nan|undefined|<ref></ref>|（）|  |[，。、；：？！]{{2}}|的的|"
