@@ -67,6 +67,8 @@ def _coded(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> 
 
 def _per_class(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
     for place, (code, label) in enumerate(spec.codes.labels.items()):
+        if image.fields.get(spec.codes.field, code) != code:
+            continue  # the path of the image says which class it has
         mask = _blobs(spec, image, place, len(spec.codes.labels))
         if may_be_empty and (image.number + place) % 4 == 3:
             mask[:] = False
