@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 from converters.vocabulary import term, wholes_of
-from pipeline.phrasing import digest_order
-from pipeline.view import Draft, View, image_words, named
+from pipeline.formats import distractors
+from pipeline.formats.multi_region import apart
+from pipeline.phrasing import digest_order, draw_number
+from pipeline.view import Draft, View, box_numbers, image_words, named
 
 MAX_COUNT = 60
+MIN_MARKED, MAX_MARKED = 3, 6
 NUMBER_WORDS = (
     "", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
     "twelve",
@@ -14,8 +17,8 @@ NUMBER_WORDS = (
 
 
 def drafts(view: View) -> list[Draft]:
-    """At most one number of what is there, and one of what is not."""
-    return [*_present(view), *_none(view)]
+    """At most one number of what is there, one of what is not, and one of what is marked."""
+    return [*_present(view), *_none(view), *_marked(view)]
 
 
 def _present(view: View) -> Iterator[Draft]:
@@ -42,6 +45,40 @@ def _none(view: View) -> Iterator[Draft]:
     ]
     for label in digest_order(f"{view.sample.sample_id}/counting", labels)[:1]:
         yield _draft(view, label, 0)
+
+
+def _marked(view: View) -> Iterator[Draft]:
+    """How many of some marked objects are of one kind: known, whatever else is not marked."""
+    found = [f for f in view.local if f.is_instance and f.role in distractors.OBJECT_ROLES]
+    seed = f"{view.sample.sample_id}/marked"
+    numbers = digest_order(seed, [str(n) for n, f in enumerate(found) if _is_noun(f.label)])
+    objects = apart([found[int(number)] for number in numbers])
+    count = MIN_MARKED + draw_number(seed.encode(), 0) % (MAX_MARKED - MIN_MARKED + 1)
+    shown = objects[:count]
+    labels = sorted({finding.label for finding in shown})
+    if len(shown) < MIN_MARKED or len(labels) < 2 or _has_kinds(labels):
+        return
+    label = digest_order(seed, labels)[0]
+    right = [number for number, f in enumerate(shown, start=1) if f.label == label]
+    yield Draft(
+        template="counting/marked.en.j2",
+        variables={
+            **image_words(view.sample),
+            "name": named(term(label)),
+            "regions": [box_numbers(f.box, view.size) for f in shown if f.box],
+            "right": right,
+            "count": len(right),
+            "of": len(shown),
+            "numbers": list(range(1, len(shown) + 1)),
+        },
+        labels=(label,),
+        boxes=tuple((f.label, f.box) for f in shown if f.box),
+    )
+
+
+def _has_kinds(labels: list[str]) -> bool:
+    """Whether one of them is a kind of another, so that an object may be both."""
+    return any(wholes_of(label) & set(labels) for label in labels)
 
 
 def _is_noun(label: str) -> bool:

@@ -44,10 +44,8 @@ class Region:
 
 def drafts(view: View) -> list[Draft]:
     """One caption of two to five regions that lie apart, of different terms where there are any."""
-    chosen: list[Finding] = []
-    for finding in view.ordered("multi_region", view.local):
-        if finding.box and finding.position and _is_apart(finding, chosen):
-            chosen.append(finding)
+    placed = [f for f in view.ordered("multi_region", view.local) if f.position]
+    chosen = apart(placed)
     most = min(MAX_REGIONS, len(chosen))
     if most < MIN_REGIONS:
         return []
@@ -66,6 +64,15 @@ def drafts(view: View) -> list[Draft]:
             is_open=True,
         )
     ]
+
+
+def apart(findings: list[Finding]) -> list[Finding]:
+    """The findings, in order, without those whose box could be taken for that of one before."""
+    chosen: list[Finding] = []
+    for finding in findings:
+        if _is_apart(finding, chosen):
+            chosen.append(finding)
+    return chosen
 
 
 def _is_apart(finding: Finding, others: list[Finding]) -> bool:

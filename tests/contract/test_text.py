@@ -105,7 +105,7 @@ def test_sentences_are_whole(written) -> None:
 
 def test_only_what_may_be_counted_is_counted(written) -> None:
     for sample, pair in pairs(written):
-        if pair.format == "counting":
+        if pair.template == "counting/image.en.j2":
             found = [finding.label for finding in sample.findings]
             assert set(pair.labels) <= set(sample.countable)
             assert pair.labels or pair.messages[1].content.startswith("No ")
@@ -113,6 +113,15 @@ def test_only_what_may_be_counted_is_counted(written) -> None:
                 count = found.count(pair.labels[0])
                 numbers = re.findall(r"\d+", pair.messages[1].content)
                 assert numbers in ([], [str(count)])
+
+
+def test_marked_objects_of_a_kind_are_counted(written) -> None:
+    for _, pair in pairs(written):
+        if pair.template == "counting/marked.en.j2":
+            right = [n for n, (label, _) in enumerate(pair.boxes, start=1) if label in pair.labels]
+            told = pair.messages[1].content
+            numbers = {int(number) for number in re.findall(r"\d+", told)}
+            assert numbers - {len(pair.boxes)} == {*right, len(right)} - {len(pair.boxes)}
 
 
 def test_millimetres_are_said_only_where_the_spacing_is_known(written) -> None:

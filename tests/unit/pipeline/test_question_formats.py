@@ -101,6 +101,19 @@ def test_a_kind_is_not_left_out_of_the_count_of_its_whole() -> None:
     assert [pair.labels for pair in pairs(known, BLOOD, "counting")] == [("neutrophil",)]
 
 
+def test_marked_objects_are_counted_though_not_all_objects_are_marked() -> None:
+    known = sample(*cells("platelet", "red blood cell", "platelet", "platelet"))
+    (pair,) = pairs(known, BLOOD, "counting")
+    right = [n for n, (label, _) in enumerate(pair.boxes, start=1) if label in pair.labels]
+    assert str(len(right)) in pair.messages[1].content
+    assert all(str(number) in pair.messages[1].content for number in right)
+
+
+def test_marked_objects_are_not_counted_where_one_may_be_of_two_kinds() -> None:
+    known = sample(*cells("white blood cell", "neutrophil", "platelet"))
+    assert pairs(known, BLOOD, "counting") == []
+
+
 def test_a_size_has_its_unit_and_its_tolerance() -> None:
     known = sample(finding("liver", box(), longest_diameter_mm=47.3))
     (pair,) = pairs(known, CT, "measurement")

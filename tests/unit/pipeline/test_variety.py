@@ -49,8 +49,11 @@ def _samples() -> list[tuple[Sample, str]]:
     opacity = "lung opacity suspicious for pneumonia"
     spots = [_finding(opacity, at, is_instance=True, parts=None) for at in (20, 120)]
     measured = replace(_finding("fetal head", 20), attributes=(("head circumference", "200 mm"),))
-    cells = [_finding(name, at, is_instance=True, parts=None)
-             for name, at in (("platelet", 20), ("red blood cell", 120))]  # fmt: skip
+    kinds = ("platelet", "red blood cell", "platelet")
+    cells = [
+        _finding(name, 20 + 90 * number, is_instance=True, parts=None)
+        for number, name in enumerate(kinds)
+    ]
     return [
         (_sample(kidney, liver, view="axial", absent=("spleen", "stomach")),
          "totalsegmentator_v2"),
