@@ -83,11 +83,12 @@ def _per_instance(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bo
 
 
 def _instances(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
-    pixels = np.zeros(_shape(image), np.uint16)
+    first, depth = (3, np.uint8) if spec.files.endswith(".bmp") else (300, np.uint16)
+    pixels = np.zeros(_shape(image), depth)
     if not (may_be_empty and image.number % 5 == 4):
         for number in range(1 + image.number % 3):
             # Neighbours touch: only their numbers tell them apart.
-            pixels[10:20, 10 + 8 * number : 18 + 8 * number] = 300 + number
+            pixels[10:20, 10 + 8 * number : 18 + 8 * number] = first + number
             twin.expect(spec.codes.label)
     yield {}, image.number, pixels
 
