@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from converters.vocabulary import terms
+from pipeline.box_notation import MOST
 from pipeline.clauses import without_terms, wrong_clause
 from pipeline.languages import LANGUAGES, Language
 from pipeline.phrasing import said_words, spoken
-from pipeline.view import LETTERS, Draft, View, box_numbers
+from pipeline.view import LETTERS, Draft, View
 
 _BOX = re.compile(r"<box>\[(.*?)\]</box>")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -146,7 +147,7 @@ def _boxes(text: Text) -> str:
     marked = {(finding.label, finding.box) for finding in text.view.sample.findings}
     if not set(text.draft.boxes) <= marked:
         return "the draft has a box that no finding has"
-    known = {box_numbers(box, text.view.size) for _, box in text.draft.boxes}
+    known = {text.view.numbers(box) for _, box in text.draft.boxes}
     said = [
         tuple(part.strip() for part in row.split(","))
         for inside in _BOX.findall(f"{text.question} {text.answer}")
@@ -154,8 +155,9 @@ def _boxes(text: Text) -> str:
     ]
     if set(said) != known:
         return "boxes are not those of the findings"
+    most = MOST[text.view.notation]
     for x_min, y_min, x_max, y_max in (map(float, row) for row in said):
-        if not (0 <= x_min < x_max <= 1 and 0 <= y_min < y_max <= 1):
+        if not (0 <= x_min < x_max <= most and 0 <= y_min < y_max <= most):
             return f"box {x_min}, {y_min}, {x_max}, {y_max} is not inside the image"
     return ""
 

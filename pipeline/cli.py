@@ -35,6 +35,9 @@ def parser() -> argparse.ArgumentParser:
                      help=f"kinds of text, of: {', '.join(FORMATS)} (default: all)")  # fmt: skip
     out.add_argument("--languages", type=names(("en",)), default=("en",), metavar="A,B",
                      help="languages, of: en (default: en)")  # fmt: skip
+    out.add_argument("--boxes", choices=["unit", "thousand"], default="unit",
+                     help="numbers of boxes: from 0 to 1 with two decimals (unit), or whole from "
+                     "0 to 1000 (thousand) (default: %(default)s)")  # fmt: skip
     out.add_argument("--workers", type=positive, metavar="N",
                      help="processes (default: one a processor)")  # fmt: skip
     out.add_argument("--limit", type=positive, metavar="N",
@@ -63,6 +66,7 @@ def _build(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         formats=arguments.formats,
         languages=arguments.languages,
+        boxes=arguments.boxes,
         workers=arguments.workers,
         limit=arguments.limit,
         partition_cases=arguments.partition_cases,

@@ -15,6 +15,7 @@ from converters.manifest import LoadedManifest, load_manifest
 from converters.records import Case, Json
 from converters.roots import find_root
 from converters.select import converter_for
+from pipeline.box_notation import Notation
 from pipeline.build import Job, Made, already_made
 from pipeline.digests import FileDigests, default_workers
 from pipeline.distribute import Workers
@@ -39,6 +40,7 @@ class BuildSettings:
     out: Path
     formats: tuple[str, ...]
     languages: tuple[str, ...]
+    boxes: Notation
     workers: int | None
     limit: int | None
     partition_cases: int | None
@@ -47,7 +49,7 @@ class BuildSettings:
     @property
     def text(self) -> TextSettings:
         """What is written about each sample."""
-        return TextSettings(formats=self.formats, languages=self.languages)
+        return TextSettings(formats=self.formats, languages=self.languages, boxes=self.boxes)
 
     @property
     def in_receipt(self) -> dict[str, Json]:
@@ -55,6 +57,7 @@ class BuildSettings:
         return {
             "formats": list(self.formats),
             "languages": list(self.languages),
+            "boxes": self.boxes,
             "captioner": text_identity(self.text)["captioner"],
             "images": "embed",
             "limit": self.limit,

@@ -8,6 +8,7 @@ from converters.annotations.contract import module_of
 from converters.manifest import Manifest
 from converters.records import Box, Finding, Sample
 from converters.vocabulary import Term, modality, term
+from pipeline.box_notation import BoxNumbers, Notation, written
 from pipeline.phrasing import digest_order
 
 Labels = tuple[frozenset[str], ...]
@@ -107,16 +108,22 @@ class View:
         sample: The sample.
         manifest: The manifest of its source.
         labels: The terms of each annotation block.
+        notation: How boxes are written.
     """
 
     sample: Sample
     manifest: Manifest
     labels: Labels
+    notation: Notation = "unit"
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the image."""
         return self.sample.width, self.sample.height
+
+    def numbers(self, box: Box) -> BoxNumbers:
+        """The corners of a box, as texts write them."""
+        return written(box, self.size, self.notation)
 
     @property
     def boxed(self) -> list[Finding]:
@@ -276,22 +283,6 @@ def labels_of(manifest: Manifest) -> Labels:
     return tuple(
         frozenset(module_of(spec.kind).terms_of(spec)) for spec in manifest.layout.annotations
     )
-
-
-def box_numbers(box: Box, size: tuple[int, int]) -> tuple[str, str, str, str]:
-    """A box from 0 to 1 with two decimals; with more where two would leave it no area."""
-    width, height = size
-    values = (
-        box.x_min / width,
-        box.y_min / height,
-        box.x_max / width,
-        box.y_max / height,
-    )
-    for decimals in (2, 3, 4, 5):
-        x_min, y_min, x_max, y_max = (f"{min(max(v, 0.0), 1.0):.{decimals}f}" for v in values)
-        if float(x_min) < float(x_max) and float(y_min) < float(y_max):
-            break
-    return x_min, y_min, x_max, y_max
 
 
 def overlap(first: Box, second: Box) -> float:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from converters.manifest import Manifest
 from converters.records import Json, Sample
+from pipeline.box_notation import Notation
 from pipeline.captioner import Answer, Captioner, Prompt, TemplateCaptioner
 from pipeline.checks import Text, failed_check, names_of_checks
 from pipeline.digests import digest_bytes
@@ -25,10 +26,12 @@ class TextSettings:
     Attributes:
         formats: Words of ``[format]`` in the vocabulary, in their fixed order.
         languages: Keys of :data:`pipeline.languages.LANGUAGES`.
+        boxes: How boxes are written.
     """
 
     formats: tuple[str, ...]
     languages: tuple[str, ...]
+    boxes: Notation = "unit"
 
 
 @lru_cache(maxsize=64)
@@ -56,6 +59,7 @@ def text_identity(settings: TextSettings) -> dict[str, Json]:
     return {
         "formats": list(settings.formats),
         "languages": list(settings.languages),
+        "boxes": settings.boxes,
         "captioner": [captioner.name, captioner.revision, captioner.settings],
         "templates": {name: template_digest(name) for name in templates},
     }
@@ -70,7 +74,12 @@ def pairs_of(
     pair in it. The result depends on the sample, the manifest, the templates and the settings
     alone.
     """
-    view = View(sample=sample, manifest=manifest, labels=_labels(manifest.name, _Kept(manifest)))
+    view = View(
+        sample=sample,
+        manifest=manifest,
+        labels=_labels(manifest.name, _Kept(manifest)),
+        notation=settings.boxes,
+    )
     captioner = TemplateCaptioner()
     made: list[Pair | TextFailure] = []
     for language in settings.languages:

@@ -9,7 +9,7 @@ from converters.vocabulary import term, wholes_of
 from pipeline.formats.measurement import is_the_only_one
 from pipeline.measures import longest_diameter
 from pipeline.phrasing import digest_order, draw_number
-from pipeline.view import SAME_PLACE, Draft, Named, View, box_numbers, image_words, named, overlap
+from pipeline.view import SAME_PLACE, Draft, Named, View, image_words, named, overlap
 
 CLEAR = 1.25  # the larger one measures at least so many times the smaller one
 MAX_COMPARED = 12
@@ -101,7 +101,7 @@ def _words(finding: Finding, box: Box, number: int, view: View, *, with_size: bo
     return Compared(
         name=named(term(finding.label)),
         size=size.value if size else "",
-        box=box_numbers(box, view.size),
+        box=view.numbers(box),
         number=number,
     )
 

@@ -10,7 +10,7 @@ from pipeline.formats.measurement import is_the_only_one
 from pipeline.formats.recognition import sure_anatomy, sure_modality
 from pipeline.measures import Measure, longest_diameter
 from pipeline.phrasing import digest_order, draw_number
-from pipeline.view import Draft, Group, Named, View, box_numbers, image_words, named
+from pipeline.view import Draft, Group, Named, View, image_words, named
 
 TEMPLATE = "conversation/image.en.j2"
 MIN_TURNS, MAX_NAMED, MAX_CONCLUSIONS = 3, 4, 3
@@ -87,7 +87,7 @@ def _box(view: View, subject: Group | None) -> tuple[str, str, str, str] | None:
     found = [f for f in view.local if subject and f.label == subject.name.term]
     if len(found) != 1 or not found[0].box or not is_the_only_one(found[0], view):
         return None
-    return box_numbers(found[0].box, view.size)
+    return view.numbers(found[0].box)
 
 
 def _judged(view: View, groups: list[Group]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from converters.vocabulary import term, wholes_of
 from pipeline.formats import distractors
 from pipeline.formats.multi_region import apart
 from pipeline.phrasing import digest_order, draw_number
-from pipeline.view import Draft, View, box_numbers, image_words, named
+from pipeline.view import Draft, View, image_words, named
 
 MAX_COUNT = 60
 MIN_MARKED, MAX_MARKED = 3, 6
@@ -65,7 +65,7 @@ def _marked(view: View) -> Iterator[Draft]:
         variables={
             **image_words(view.sample),
             "name": named(term(label)),
-            "regions": [box_numbers(f.box, view.size) for f in shown if f.box],
+            "regions": [view.numbers(f.box) for f in shown if f.box],
             "right": right,
             "count": len(right),
             "of": len(shown),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from converters.vocabulary import term
 from pipeline.formats import distractors
 from pipeline.phrasing import digest_order, draw_number
-from pipeline.view import Draft, View, box_numbers, image_words, named
+from pipeline.view import Draft, View, image_words, named
 
 
 def drafts(view: View) -> list[Draft]:
@@ -59,7 +59,7 @@ def _region(view: View) -> Iterator[Draft]:
                 "asked": named(term(asked)),
                 "name": named(term(finding.label)),
                 "is_there": is_there,
-                "box": box_numbers(finding.box, view.size),
+                "box": view.numbers(finding.box),
             },
             labels=(finding.label,),
             asked=(asked,),

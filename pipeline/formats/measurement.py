@@ -7,7 +7,7 @@ from converters.records import Finding
 from converters.vocabulary import term
 from pipeline.measures import area, longest_diameter
 from pipeline.phrasing import draw_number
-from pipeline.view import Draft, View, box_numbers, image_words, named
+from pipeline.view import Draft, View, image_words, named
 
 _LENGTH = re.compile(r"\d+(?:\.\d+)? (?:µm|mm|cm)")
 
@@ -39,7 +39,7 @@ def _outlined(view: View) -> Iterator[Draft]:
                 "name": named(term(finding.label)),
                 "quantity": name,
                 "measure": measure,
-                **({} if is_only else {"box": box_numbers(finding.box, view.size)}),
+                **({} if is_only else {"box": view.numbers(finding.box)}),
             },
             labels=(finding.label,),
             boxes=() if is_only else ((finding.label, finding.box),),
@@ -69,7 +69,7 @@ def _stated(view: View) -> Iterator[Draft]:
                 **image_words(view.sample),
                 "quantity": stated[0][0],
                 "value": stated[0][1],
-                "box": box_numbers(box, view.size) if box else None,
+                "box": view.numbers(box) if box else None,
             },
             labels=(group.name.term,),
             boxes=((group.name.term, box),) if box else (),

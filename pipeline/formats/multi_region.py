@@ -10,7 +10,6 @@ from pipeline.view import (
     Draft,
     Named,
     View,
-    box_numbers,
     diameter,
     image_words,
     is_in_parts,
@@ -86,7 +85,7 @@ def _region(finding: Finding, number: int, view: View) -> Region:
     return Region(
         number=number,
         name=named(term(finding.label)),
-        box=box_numbers(finding.box, view.size),
+        box=view.numbers(finding.box),
         position=finding.position or "",
         diameter=diameter(finding, view.size),
         in_parts=is_in_parts(finding),

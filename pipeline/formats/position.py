@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from converters.vocabulary import term, terms
 from pipeline.formats.counting import NUMBER_WORDS
 from pipeline.phrasing import digest_order
-from pipeline.view import Draft, Group, Named, View, box_numbers, image_words, named
+from pipeline.view import Draft, Group, Named, View, image_words, named
 
 MAX_PLACES, MAX_NAMES = 4, 4
 # A disease is not in a place, though a box may show its sign.
@@ -116,7 +116,7 @@ def _side(view: View) -> Iterator[Draft]:
                 "name": named(label),
                 "is_named": bool(label.side),
                 "side": finding.side,
-                "box": box_numbers(finding.box, view.size),
+                "box": view.numbers(finding.box),
             },
             labels=(finding.label,),
             asked=(base.term,) if base else (),

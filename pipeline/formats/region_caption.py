@@ -4,7 +4,6 @@ from converters.vocabulary import term
 from pipeline.view import (
     Draft,
     View,
-    box_numbers,
     diameter,
     image_words,
     is_in_parts,
@@ -22,7 +21,7 @@ def drafts(view: View) -> list[Draft]:
             variables={
                 **image_words(view.sample),
                 "name": named(term(finding.label)),
-                "box": box_numbers(finding.box, view.size),
+                "box": view.numbers(finding.box),
                 "position": finding.position,
                 "diameter": diameter(finding, view.size),
                 "in_parts": is_in_parts(finding),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from converters.vocabulary import term
 from pipeline.formats import distractors
 from pipeline.phrasing import digest_order, draw_number
-from pipeline.view import Draft, View, box_numbers, image_words
+from pipeline.view import Draft, View, image_words
 
 MAX_OPTIONS = 4
 
@@ -41,7 +41,7 @@ def _region(view: View) -> Iterator[Draft]:
         wrong = distractors.of_box(view, finding.label, finding.box) if finding.box else []
         if wrong and finding.box:
             variables = _options(view, "region", finding.label, wrong)
-            variables["box"] = box_numbers(finding.box, view.size)
+            variables["box"] = view.numbers(finding.box)
             yield _draft(
                 view,
                 "single_choice/region.en.j2",

@@ -12,9 +12,10 @@ from converters.annotations.contract import surely_absent
 from converters.manifest import Manifest, load_manifest
 from converters.records import Box, Finding, Sample
 from converters.vocabulary import term
+from pipeline.box_notation import box_numbers
 from pipeline.cli import FORMATS
 from pipeline.pairs import Pair, TextFailure
-from pipeline.view import View, box_numbers, diameter, labels_of, length, overlap
+from pipeline.view import View, diameter, labels_of, length, overlap
 from pipeline.write_text import TextSettings, pairs_of
 
 BRAIN = load_manifest("brain_tumor_sartaj").manifest
