@@ -70,14 +70,27 @@ def index(spec: Coco, block: Block) -> Index:
 def _read(spec: Coco, path: str, block: Block) -> CocoContent:
     content = read_json(block.root, path)
     try:
-        return read_coco(path, content, known=[*spec.labels, *spec.ignore], wanted="bbox")
+        return read_coco(
+            path,
+            content,
+            known=[*spec.labels, *spec.ignore],
+            wanted="bbox",
+            keys=(spec.category, spec.categories),
+        )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SourceError(
             block.source, f"{path} is not COCO: {error}"[:300], "get the file again, or mend it"
         ) from error
 
 
-def read_coco(path: str, content: Json, *, known: Collection[str], wanted: str) -> CocoContent:
+def read_coco(
+    path: str,
+    content: Json,
+    *,
+    known: Collection[str],
+    wanted: str,
+    keys: tuple[str, str] = ("category_id", "categories"),
+) -> CocoContent:
     """The content of a COCO file.
 
     Args:
@@ -85,6 +98,7 @@ def read_coco(path: str, content: Json, *, known: Collection[str], wanted: str) 
         content: As JSON.
         known: Names of categories that the manifest knows.
         wanted: What is kept of an annotation: "bbox" or "segmentation".
+        keys: Of an annotation's category, and of the list of categories.
 
     Raises:
         ValueError: An id stands twice or is not listed, or a category is not known.
@@ -93,11 +107,11 @@ def read_coco(path: str, content: Json, *, known: Collection[str], wanted: str) 
     if not isinstance(content, dict):
         raise TypeError("no object at the top")
     file = CocoContent(path=path)
-    file.names = _names(content)
+    file.names = _names(content, keys[1])
     file.images = _images(content)
     ids = {image["id"] for image in file.images.values()}
     for one in _objects(content, "annotations"):
-        name = file.names[_integer(one["category_id"])]
+        name = file.names[_integer(one[keys[0]])]
         if name not in known:
             raise ValueError(f"category {name!r} is not in the label map of the manifest")
         kept = {"name": name, wanted: one[wanted], "iscrowd": one.get("iscrowd", 0)}
@@ -107,9 +121,9 @@ def read_coco(path: str, content: Json, *, known: Collection[str], wanted: str) 
     return file
 
 
-def _names(content: _Object) -> dict[int, str]:
+def _names(content: _Object, key: str) -> dict[int, str]:
     names: dict[int, str] = {}
-    for category in _objects(content, "categories"):
+    for category in _objects(content, key):
         number = _integer(category["id"])
         if number in names:  # its boxes would carry another label
             raise ValueError(f"category id {number} stands twice")

@@ -93,7 +93,7 @@ def read_contour(root: Root, path: str, code: str) -> Drawing:
     if path.lower().endswith(".json"):
         values = pairs_of(read_own_json(root, path, _TEXT_BYTES), path)
     else:
-        values = [_numbers(words, path) for _, words in _lines(root, path)]
+        values = [_numbers(words, path) for _, words in text_lines(root, path)]
     return Drawing(shapes=(Shape(code=code, points=outline_points(values, path)),))
 
 
@@ -106,7 +106,7 @@ def read_yolo(root: Root, path: str) -> Drawing:
         CaseError: A line is not of this kind.
     """
     shapes = []
-    for number, words in _lines(root, path):
+    for number, words in text_lines(root, path):
         where = f"{path}, line {number}"
         if len(words) % 2 == 0:
             raise CaseError("value_invalid", f"{where}: {len(words) - 1} coordinates are no pairs")
@@ -116,8 +116,12 @@ def read_yolo(root: Root, path: str) -> Drawing:
     return Drawing(shapes=tuple(shapes))
 
 
-def _lines(root: Root, path: str) -> Iterator[tuple[int, list[str]]]:
-    """Number and words of each line that has any; a comma parts words as a blank does."""
+def text_lines(root: Root, path: str) -> Iterator[tuple[int, list[str]]]:
+    """Number and words of each line that has any; a comma parts words as a blank does.
+
+    Raises:
+        CaseError: It is no text, or has too many lines.
+    """
     try:
         text = root.read(path, _TEXT_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:

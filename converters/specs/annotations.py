@@ -9,7 +9,7 @@ from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
 from converters.specs.outlines import Polygons
 from converters.specs.readers import BoxReaders, ReaderMaps, Readers
-from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes
+from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes, YoloBoxes
 from converters.specs.volume_files import OnImageGrid
 
 HexColor = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
@@ -243,11 +243,17 @@ class Voc(AnnotationSpec):
 
 
 class Coco(AnnotationSpec):
-    """COCO: one JSON file for many images; boxes as x, y, width, height."""
+    """COCO: one JSON file for many images; boxes as x, y, width, height.
+
+    `category` is the key of an annotation's category, and `categories` that of the list of
+    categories, where a source has several of both.
+    """
 
     kind: Literal["coco"]
     files: list[PathPattern]
     match: Text
+    category: Text = "category_id"
+    categories: Text = "categories"
     labels: dict[str, TermName]
     ignore: list[str] = []
 
@@ -370,6 +376,7 @@ PictureAnnotation = Annotated[
     | Sidecar
     | Voc
     | Coco
+    | YoloBoxes
     | BoxTable
     | Questions
     | Rle

@@ -173,3 +173,16 @@ class LidcXml(AnnotationSpec):
         if self.completeness != "partial":
             raise ValueError("what fewer readers marked is left out: completeness must be partial")
         return self
+
+
+class YoloBoxes(AnnotationSpec):
+    """A text file an image, one box a line: class, center x and y, width, height.
+
+    Numbers are from 0 to 1 of the size of the picture; classes are numbers, as the source
+    counts them.
+    """
+
+    kind: Literal["yolo_boxes"]
+    files: PathPattern
+    labels: Annotated[dict[str, TermName], Field(min_length=1)]
+    ignore: list[str] = []

@@ -23,9 +23,9 @@ def write(spec: Coco, twin: Twin) -> None:
                 twin.expect(spec.labels[code])
             annotations.append({
                 "id": len(annotations), "image_id": image.number + 100,
-                "category_id": names.index(code) + 3, "bbox": [3 + 8 * at, 2 + 4 * at, 9.5, 8.25],
+                spec.category: names.index(code) + 3, "bbox": [3 + 8 * at, 2 + 4 * at, 9.5, 8.25],
                 "iscrowd": 0, "area": 78.4,
             })  # fmt: skip
-    content = {"images": images, "annotations": annotations, "categories": categories}
+    content = {"images": images, "annotations": annotations, spec.categories: categories}
     path, _ = path_for(spec.files[0], {}, 0)
     twin.write(path, json.dumps(content))

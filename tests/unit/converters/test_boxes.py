@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from converters.annotations import box_table, coco, voc
+from converters.annotations import box_table, coco, voc, yolo_boxes
 from converters.annotations.boxes import Marked, fit_box, say_boxes
 from converters.annotations.contract import Block, ImageName, Index, Question, Said
 from converters.errors import CaseError, SourceError
@@ -21,6 +21,7 @@ from converters.imaging.pictures import decode_picture
 from converters.records import Box
 from converters.specs.annotations import BoxTable, Coco, Voc
 from converters.specs.base import TableFile
+from converters.specs.shapes import YoloBoxes
 from converters.vocabulary import term
 
 SIZE = (80, 60)
@@ -32,6 +33,11 @@ VOC = Voc(
 COCO = Coco(
     kind="coco", completeness="complete", files=["a.json"], match="{name}.png", labels=LABELS
 )
+
+YOLO = YoloBoxes(
+    kind="yolo_boxes", completeness="complete", files="{name}.txt",
+    labels={"0": "red blood cell", "1": "white blood cell"}, ignore=["7"],
+)  # fmt: skip
 
 
 def picture() -> bytes:
@@ -298,3 +304,73 @@ def test_an_unknown_label_stops_the_source(block: Block) -> None:
 def test_terms_of_a_block_are_those_of_its_labels() -> None:
     for module, spec in ((voc, VOC), (coco, COCO), (box_table, table("xywh"))):
         assert set(module.terms_of(spec)) == {term(name).term for name in LABELS.values()}
+
+
+def yolo(block: Block, text: str) -> Said:
+    """What a YOLO file says of x.png."""
+    (block.root.folder / "x.txt").write_text(text)
+    return ask(yolo_boxes, YOLO, fresh(block.root.folder))
+
+
+def test_yolo_centres_and_sizes_are_parts_of_the_picture(block: Block) -> None:
+    assert corners(yolo(block, "1 0.5 0.25 0.25 0.5\n7 0.5 0.5 0.1 0.1\n")) == [
+        ("white blood cell", 30, 0, 50, 30)
+    ]
+
+
+def test_a_yolo_file_of_an_empty_line_marks_nothing(block: Block) -> None:
+    assert yolo(block, "\n").absent == ("red blood cell", "white blood cell")
+
+
+@given(
+    center=st.tuples(st.floats(0.2, 0.8), st.floats(0.2, 0.8)),
+    side=st.tuples(st.floats(0.05, 0.4), st.floats(0.05, 0.4)),
+)
+def test_a_yolo_box_comes_back_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory,
+    center: tuple[float, float],
+    side: tuple[float, float],
+) -> None:
+    folder = tmp_path_factory.mktemp("yolo")
+    for name in "xy":
+        (folder / f"{name}.png").write_bytes(picture())
+    said = yolo(fresh(folder), f"0 {center[0]} {center[1]} {side[0]} {side[1]}")
+    ((_, left, top, right, bottom),) = corners(said)
+    assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx(
+        (center[0] * SIZE[0], center[1] * SIZE[1])
+    )
+    assert (right - left, bottom - top) == pytest.approx((side[0] * SIZE[0], side[1] * SIZE[1]))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("2 0.5 0.5 0.1 0.1", "label_unknown"),
+        ("0 0.5 0.5 0.1", "value_invalid"),
+        ("0 0.5 0.5 0.1 0.1 0.9", "value_invalid"),
+        ("0 40 30 20 10", "value_invalid"),
+        ("0 0.5 0.5 -0.1 0.1", "value_invalid"),
+        ("0 0.5 nan 0.1 0.1", "value_invalid"),
+        ("0 0.1 0.5 0.9 0.1", "box_outside"),
+        ("0 0.5 0.5 0 0.1", "box_empty"),
+        ("", "file_empty"),
+    ],
+)
+def test_a_yolo_line_that_is_no_box_is_refused(block: Block, text: str, reason: str) -> None:
+    with pytest.raises(CaseError) as found:
+        yolo(block, text)
+    assert found.value.reason == reason
+
+
+def test_coco_categories_may_have_keys_of_their_own(block: Block) -> None:
+    content = {
+        "images": [{"id": 1, "file_name": "x.png", "width": 80, "height": 60}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id_3": 0, "bbox": [1, 2, 3, 4], "iscrowd": 0}
+        ],
+        "categories_1": [{"id": 0, "name": "WBC"}],
+        "categories_3": [{"id": 0, "name": "RBC"}],
+    }
+    (block.root.folder / "a.json").write_text(json.dumps(content))
+    spec = COCO.model_copy(update={"category": "category_id_3", "categories": "categories_3"})
+    assert corners(ask(coco, spec, fresh(block.root.folder))) == [("red blood cell", 1, 2, 4, 6)]
