@@ -6,6 +6,7 @@ Every turn is a question and an answer of its own, and is checked as such.
 from collections.abc import Iterator, Mapping
 
 from converters.vocabulary import term
+from pipeline.formats import distractors
 from pipeline.formats.measurement import is_the_only_one
 from pipeline.formats.recognition import sure_anatomy, sure_modality
 from pipeline.measures import Measure, longest_diameter
@@ -92,7 +93,7 @@ def _box(view: View, subject: Group | None) -> tuple[str, str, str, str] | None:
 
 def _judged(view: View, groups: list[Group]) -> dict[str, object]:
     """Something to look for, which is there or surely is not; None where absence is not known."""
-    absent = [name for name in view.sample.absent if term(name).role != "normal"]
+    absent = [name for name in distractors.absent(view) if term(name).role != "normal"]
     if view.is_one_sided or not absent:
         return {"judged": None, "is_there": False}
     seed = f"{view.sample.sample_id}/conversation/judged"

@@ -3,6 +3,8 @@
 What is neither present nor surely absent is unknown, and is never offered.
 """
 
+import re
+
 from converters.records import Box
 from converters.vocabulary import term, wholes_of
 from pipeline.phrasing import digest_order
@@ -12,26 +14,39 @@ from pipeline.view import SAME_PLACE, View, overlap
 OBJECT_ROLES = ("cell", "instrument", "device")
 # Where a term of these roles is part of another one, it is a kind of it.
 _KIND_ROLES = (*OBJECT_ROLES, "lesion", "diagnosis", "grade", "sign", "phase", "tissue")
+_STEPS = re.compile(r"\b([0-9A-E])(?: to ([0-9A-E]))?$")
 _LITTLE_WORDS = frozenset({"left", "right", "of", "the", "and", "with", "no"})
 
 
 def of_image(view: View, label: str) -> list[str]:
     """Terms of the block and role of a label that are surely not in the image, sorted.
 
-    A term of role "normal" goes with any role of its block. A kind of what is there may be
-    what it is: where a white blood cell is, it may be a neutrophil.
+    A term of role "normal" goes with any role of its block.
     """
-    present = {finding.label for finding in view.sample.findings}
     roles = {term(label).role, "normal"}
     block = view.block_of(label)
     is_normal = term(label).role == "normal"
     return [
         name
-        for name in view.sample.absent
+        for name in absent(view)
         if name in block
         and (is_normal or term(name).role in roles)
-        and not (term(name).role in _KIND_ROLES and wholes_of(name) & present)
         and label not in wholes_of(name)
+    ]
+
+
+def absent(view: View) -> list[str]:
+    """Terms that are absent and are not what is there by another name, sorted.
+
+    A kind of what is there may be what it is: where a white blood cell is, it may be a
+    neutrophil; and of two steps of a scale that overlap both may be right.
+    """
+    present = {finding.label for finding in view.sample.findings}
+    return [
+        name
+        for name in view.sample.absent
+        if not (term(name).role in _KIND_ROLES and wholes_of(name) & present)
+        and not any(_share_a_step(label, name) for label in present)
     ]
 
 
@@ -42,6 +57,17 @@ def ranked(seed: str, label: str, wrong: list[str]) -> list[str]:
     of the seed decides.
     """
     return sorted(digest_order(seed, wrong), key=lambda name: _distance(label, name))
+
+
+def _share_a_step(first: str, second: str) -> bool:
+    """Whether two grades may be the same step: "Mayo grade 1" and "Mayo grade 0 to 1"."""
+    steps = [_STEPS.search(name) for name in (first, second)]
+    if not (steps[0] and steps[1]) or term(first).role != "grade":
+        return False
+    if first[: steps[0].start()] != second[: steps[1].start()]:
+        return False
+    (low, high), (other_low, other_high) = ((s[1], s[2] or s[1]) for s in steps if s)
+    return low <= other_high and other_low <= high
 
 
 def _distance(label: str, name: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from converters.vocabulary import term, vocabulary
+from converters.vocabulary import term, vocabulary, wholes_of
 from pipeline.view import Draft, View, image_words, named
 
 
@@ -38,7 +38,7 @@ def _graded(view: View) -> Iterator[Draft]:
         return
     label = grades[0].name.term
     scale = next((one for one in _scales() if label in one.steps), None)
-    if scale:
+    if scale and _is_used(scale, label, view):
         yield Draft(
             template="grading/image.en.j2",
             variables={
@@ -50,6 +50,16 @@ def _graded(view: View) -> Iterator[Draft]:
             labels=(label,),
             is_open=True,
         )
+
+
+def _is_used(scale: Scale, label: str, view: View) -> bool:
+    """Whether the source grades by this scale: one with further grades of the kind has another."""
+    alike = {
+        name
+        for name in view.block_of(label)
+        if term(name).role == "grade" and wholes_of(name) & wholes_of(label)
+    }
+    return alike <= set(scale.steps)
 
 
 @cache

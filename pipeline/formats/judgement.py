@@ -14,7 +14,7 @@ def drafts(view: View) -> list[Draft]:
     Where nothing is known to be absent, every question about the image would be answered by
     yes, and a model would learn to say it.
     """
-    absent = [name for name in view.sample.absent if term(name).role != "normal"]
+    absent = [name for name in distractors.absent(view) if term(name).role != "normal"]
     if view.is_one_sided:
         return []
     return [*_image(view, absent)] if absent else [*_region(view)]

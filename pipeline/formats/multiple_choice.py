@@ -56,7 +56,7 @@ def _draft(view: View, first: str, like: list[str], wrong: list[str]) -> Draft:
 
 def _none(view: View) -> Iterator[Draft]:
     """Options of one role that surely are all not there."""
-    names = [name for name in view.sample.absent if term(name).role != "normal"]
+    names = [name for name in distractors.absent(view) if term(name).role != "normal"]
     for first in digest_order(f"{view.sample.sample_id}/none", names):
         role = term(first).role
         like = [

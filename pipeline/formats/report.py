@@ -1,6 +1,7 @@
 """A short report: technique, findings, impression, of nothing but what is known."""
 
 from converters.vocabulary import term
+from pipeline.formats import distractors
 from pipeline.phrasing import digest_order
 from pipeline.view import Draft, Group, View, image_words, named
 
@@ -54,7 +55,7 @@ def _denied(view: View) -> list[str]:
     bases = {term(label).base for label in there}
     names = [
         name
-        for name in view.sample.absent
+        for name in distractors.absent(view)
         if term(name).role in _DENIED_ROLES and term(name).base not in bases
     ]
     return digest_order(f"{view.sample.sample_id}/report", names)[:MAX_DENIED]

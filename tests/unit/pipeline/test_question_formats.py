@@ -360,3 +360,18 @@ def test_all_that_lies_in_a_place_is_named() -> None:
 def test_a_disease_has_no_position() -> None:
     known = sample(finding("cardiomegaly", box()), modality="DX", anatomy=("chest",))
     assert pairs(known, load_manifest("chestxray14").manifest, "position") == []
+
+
+def test_a_step_that_may_be_the_same_is_neither_offered_nor_denied() -> None:
+    grades = [f"ulcerative colitis of Mayo grade {n}" for n in ("0 to 1", "1", "2")]
+    known = sample(finding(grades[1]), absent=(grades[0], grades[2]))
+    view = View(sample=known, manifest=CT, labels=(frozenset(grades),))
+    assert distractors.absent(view) == [grades[2]]
+
+
+def test_a_grade_of_another_scale_with_the_same_words_is_not_explained() -> None:
+    mild = "mild non-proliferative diabetic retinopathy"
+    severe = "very severe non-proliferative diabetic retinopathy"
+    known = sample(finding(mild), modality="OP", anatomy=("retina",))
+    assert len(pairs(known, manifest_of(mild), "grading")) == 1
+    assert pairs(known, manifest_of(mild, severe), "grading") == []
