@@ -100,14 +100,27 @@ class AnswerStore:
             self._partitions[partition] = opened
             return opened
 
-    def find(self, keys: Iterable[str]) -> dict[str, Answer]:
-        """The answers that are kept, by key; those of this build before those of others."""
+    def find(
+        self, keys: Iterable[str], keep_in: "OpenPartition | None" = None
+    ) -> dict[str, Answer]:
+        """The answers that are kept, by key; those of this build before those of others.
+
+        Args:
+            keys: Keys of requests.
+            keep_in: Where answers of other builds are put, so that this one can do without them.
+
+        Raises:
+            OSError: They cannot be put there.
+        """
         wanted = {raw_key(key): key for key in keys}
         found: dict[str, Answer] = {}
-        with self._lock:
-            for stored in (self._own, *self._others):
-                for raw, answer in stored.find(wanted).items():
-                    found[wanted.pop(raw)] = answer
+        for stored in (self._own, *self._others):
+            with self._lock:
+                some = stored.find(wanted)
+            for raw, answer in some.items():
+                found[wanted.pop(raw)] = answer
+                if keep_in and stored is not self._own:
+                    keep_in.put(f"sha256:{raw.hex()}", answer)
         return found
 
     def merge_left(self) -> None:
@@ -139,10 +152,12 @@ class AnswerStore:
         self._own.written_here.add(journal.path.name)
         return journal
 
-    def _put(self, journal: Journal, kept: Kept) -> None:
-        journal.put(kept)
+    def _put(self, journal: Journal, kept: Kept) -> bool:
+        if not journal.put(kept):
+            return False
         self._own.journaled[raw_key(kept.key)] = kept.answer
         self._wake.set()
+        return True
 
     def _sync(self) -> None:
         while not self._stop.is_set():
@@ -203,7 +218,7 @@ class OpenPartition:
             self.leave()
 
     def put(self, key: str, answer: Answer) -> None:
-        """Keep an answer.
+        """Keep an answer; one that comes after the end gets a journal of its own.
 
         Raises:
             ValueError: It carries an error: that is not the model's answer.
@@ -211,7 +226,11 @@ class OpenPartition:
         """
         if answer.error:
             raise ValueError("an answer with an error is not kept")
-        self._store._put(self.journal, Kept(key=key, answer=answer))
+        kept = Kept(key=key, answer=answer)
+        if not self._store._put(self.journal, kept):
+            late = self._store._begin(self.name)
+            self._store._put(late, kept)
+            late.close()
 
     def close(self) -> None:
         """Sync, and make one file of everything that was put.

@@ -132,8 +132,11 @@ class Journal:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         sync_folder(folder)
 
-    def put(self, kept: Kept) -> None:
+    def put(self, kept: Kept) -> bool:
         """Write one answer down.
+
+        Returns:
+            False where the journal is closed, and nothing was written.
 
         Raises:
             OSError: The disk is full or broken; then nothing more can be put.
@@ -141,6 +144,8 @@ class Journal:
         line = encode(kept)
         with self._lock:
             self._require_sound()
+            if self._descriptor < 0:
+                return False
             try:
                 while line:
                     line = line[os.write(self._descriptor, line) :]
@@ -148,6 +153,7 @@ class Journal:
                 self._failure = error  # a part of the line may stand there: nothing behind it
                 raise
             self._is_dirty = True
+            return True
 
     def sync(self) -> None:
         """Bring everything put so far to the disk; a failure is raised by the next call."""

@@ -1,0 +1,406 @@
+"""A model behind any OpenAI-compatible server; no other module uses its client.
+
+One event loop in a thread of its own sends what it is given, many at a time, and finds out how
+many each server takes. An error of one prompt is that prompt's alone and comes back as its answer;
+what no other prompt would survive (a wrong key, a model that is not there, servers that are gone, a
+budget that is spent) is raised to everybody, so that nothing is left out on its account.
+
+The key is read from the environment and handed to the client alone; no message of a server, no
+prompt and no image is repeated in an error.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TypeAlias
+
+import httpx2
+import openai
+
+from converters.errors import GmaiError, SettingsError
+from pipeline.captioner import Answer
+from pipeline.chat_body import Body, body_of, media_type, most_tokens
+from pipeline.digests import digest_bytes
+from pipeline.model_request import Request
+from pipeline.pace import Turns, again, backoff_seconds
+from pipeline.reply import (
+    Failure,
+    failure_of_status,
+    read_reply,
+    retry_after_seconds,
+)
+from pipeline.server_settings import ServerSettings
+from pipeline.token_budget import TokenBudget
+
+_LARGEST_REPLY = 16 << 20  # bytes
+_NO_KEY = "none"  # what servers without keys are told
+_CONNECT_SECONDS = 10.0
+_REFUSED_AT_FIRST = 20  # prompts refused in a row, none answered before: it is not the prompts
+
+OnAnswer: TypeAlias = Callable[[Answer], None]
+Said: TypeAlias = httpx2.Response | openai.APIError | TimeoutError
+
+
+@dataclass(kw_only=True, slots=True)
+class Usage:
+    """What was used so far.
+
+    Attributes:
+        answered: Prompts that have an answer.
+        failed: Prompts that have an error.
+        sent: Requests sent, tries that failed among them.
+        tokens_in: Tokens read, as servers count them.
+        tokens_out: Tokens written, as servers count them.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    sent: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class OpenAICaptioner:
+    """Asks OpenAI-compatible servers; used as a context, or closed by hand.
+
+    Attributes:
+        name: "openai".
+        usage: What was used so far.
+
+    Args:
+        server: Where and how fast.
+
+    Raises:
+        SettingsError: The key is not in the environment.
+    """
+
+    name = "openai"
+
+    def __init__(self, server: ServerSettings) -> None:
+        self._server = server
+        self.usage = Usage()
+        key = server.api_key.read() if server.api_key else _NO_KEY
+        self._clients = [_client(url, key, server) for url in server.base_urls]
+        self._turns = Turns(servers=len(self._clients), most=server.concurrency)
+        self._budget = TokenBudget(
+            per_minute=server.max_tokens_per_minute, total=server.budget_tokens
+        )
+        self._gone_since: float | None = None
+        self._refused = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="gmai-openai", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "OpenAICaptioner":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def peak(self) -> int:
+        """The most requests that were in flight at once."""
+        return self._turns.peak
+
+    def submit(
+        self, request: Request, image: bytes = b"", on_answer: OnAnswer = lambda _answer: None
+    ) -> "Future[Answer]":
+        """Begin to ask; returns at once. May be called from any thread.
+
+        Args:
+            request: What is asked.
+            image: The image that its digest is of, PNG or JPEG; b"" where it has none.
+            on_answer: Called with a whole answer before the future has it, in the thread of the
+                loop; what it raises is the future's.
+
+        Returns:
+            The answer, or the error of this prompt as an answer; it raises GmaiError where no
+            prompt can be answered any more.
+
+        Raises:
+            SettingsError: Images may not be sent.
+            ValueError: The image is not the one of the request.
+        """
+        self._require_image(request, image)
+        future: Future[Answer] = Future()
+        self._loop.call_soon_threadsafe(self._begin, request, image, on_answer, future)
+        return future
+
+    def caption(
+        self, requests: Sequence[Request], images: Mapping[str, bytes] | None = None
+    ) -> list[Answer]:
+        """One answer a request, in order; as many as there are requests.
+
+        Args:
+            requests: What is asked.
+            images: Images by their digest.
+
+        Raises:
+            GmaiError: No prompt can be answered any more.
+        """
+        held = images or {}
+        futures = [
+            self.submit(request, held.get(request.image_digest, b"")) for request in requests
+        ]
+        return [future.result() for future in futures]
+
+    def close(self) -> None:
+        """Stop; what is in flight is given up."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    def _require_image(self, request: Request, image: bytes) -> None:
+        if not request.image_digest:
+            return
+        if not self._server.allow_image_egress:
+            raise SettingsError(
+                "captioner",
+                "a prompt comes with an image, and images do not leave this machine",
+                "allow it with --allow-image-egress, or use the mode facts",
+            )
+        media_type(image)
+        if digest_bytes(image) != request.image_digest:
+            raise ValueError("the image is not the one that the request names")
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._end())
+            self._loop.close()
+
+    async def _end(self) -> None:
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for client in self._clients:
+            await client.close()
+
+    def _begin(
+        self, request: Request, image: bytes, on_answer: OnAnswer, future: "Future[Answer]"
+    ) -> None:
+        task = self._loop.create_task(self._serve(request, image, on_answer, future))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._finish(done, future))
+
+    def _finish(self, task: asyncio.Task[None], future: "Future[Answer]") -> None:
+        self._tasks.discard(task)
+        if future.done():
+            return
+        error = None if task.cancelled() else task.exception()
+        if error:
+            future.set_exception(error)
+        else:
+            future.cancel()
+
+    async def _serve(
+        self, request: Request, image: bytes, on_answer: OnAnswer, future: "Future[Answer]"
+    ) -> None:
+        outcome = await self._answer(request, image)
+        if isinstance(outcome, GmaiError):
+            future.set_exception(again(outcome))
+            return
+        if not outcome.error:
+            on_answer(outcome)
+        future.set_result(outcome)
+
+    async def _answer(self, request: Request, image: bytes) -> Answer | GmaiError:
+        """Try until there is an answer, or a reason why there is none."""
+        body: Body = {}
+        tries, ends_at = 0, None
+        while True:
+            try:
+                place = await self._turns.take()
+            except GmaiError as error:
+                return error
+            body = body or body_of(request, image)
+            if ends_at is None:  # its time begins with its first sending, not in the queue
+                ends_at = self._loop.time() + self._server.prompt_seconds
+            outcome = await self._at(place, request, body, ends_at)
+            if not isinstance(outcome, Failure):
+                return outcome
+            if outcome.is_unreached:
+                ends_at = None
+                continue
+            tries += outcome.counts
+            wait = outcome.wait_seconds or backoff_seconds(tries)
+            is_late = self._loop.time() + wait >= ends_at
+            if outcome.is_final or tries >= self._server.tries or is_late:
+                return self._given_up(outcome, tries)
+            await asyncio.sleep(wait)
+
+    def _given_up(self, failure: Failure, tries: int) -> Answer:
+        self.usage.failed += 1
+        times = f", tried {tries} times" if tries > 1 else ""
+        return Answer(text="", finish_reason="error", error=f"{failure.message}{times}")
+
+    async def _at(
+        self, place: int, request: Request, body: Body, ends_at: float
+    ) -> Answer | Failure | GmaiError:
+        """One try at one server that has room."""
+        try:
+            try:
+                reserved = await self._budget.reserve(most_tokens(request))
+            except GmaiError as error:
+                self._turns.fail(error)
+                return error
+            sent_at = self._loop.time()
+            seconds = min(self._server.request_seconds, ends_at - sent_at)
+            spent = reserved.tokens  # where a try ends without an answer, it may be billed
+            try:
+                said = await self._send(place, body, seconds)
+                outcome = self._judge(place, said, sent_at)
+                spent = _cost(said, outcome, reserved.tokens)
+            finally:
+                self._budget.settle(reserved, spent)
+            if isinstance(outcome, GmaiError):
+                self._turns.fail(outcome)  # before its place is given to the next
+            return outcome
+        finally:
+            self._turns.give_back(place)
+
+    async def _send(self, place: int, body: Body, seconds: float) -> Said:
+        """What comes back; errors as values, since those of the client hold key and prompt."""
+        self.usage.sent += 1
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._clients[place].post(
+                    "/chat/completions", body=body, cast_to=httpx2.Response
+                )
+        except (openai.APIError, TimeoutError) as error:
+            return error
+
+    def _judge(self, place: int, said: Said, sent_at: float) -> Answer | Failure | GmaiError:
+        pace, now = self._turns.paces[place], self._loop.time()
+        if _is_unreachable(said):
+            pace.unreachable(now=now)
+            return self._unreachable(place)
+        self._gone_since = None
+        if isinstance(said, httpx2.Response):
+            pace.answered()
+            return self._read(said.content)
+        if isinstance(said, openai.APIStatusError):
+            pause = retry_after_seconds(said.response.headers)
+            failure = failure_of_status(
+                said.status_code, said.body, pause, self._server.patience_seconds
+            )
+            if isinstance(failure, Failure) and failure.is_overload:
+                pace.overloaded(sent_at=sent_at, now=now, pause_seconds=pause)
+            return self._unless_all_are_refused(failure)
+        if isinstance(said, openai.APITimeoutError | TimeoutError):
+            pace.overloaded(sent_at=sent_at, now=now)
+            return Failure(message=f"timeout: no answer within {now - sent_at:.0f} s")
+        return Failure(message="cut: the connection ended before a whole answer was there")
+
+    def _read(self, content: bytes) -> Answer | Failure:
+        try:
+            answer = read_reply(content)
+        except ValueError as error:
+            return Failure(message=f"unreadable: what the server sent {error}")
+        self._refused = 0
+        self.usage.answered += 1
+        self.usage.tokens_in += answer.tokens_in
+        self.usage.tokens_out += answer.tokens_out
+        return answer
+
+    def _unreachable(self, place: int) -> Failure | GmaiError:
+        now = time.monotonic()
+        self._gone_since = self._gone_since or now
+        if now - self._gone_since <= self._server.patience_seconds:
+            return Failure(message="unreachable: no server was there",
+                           is_unreached=True, wait_seconds=0.01)  # fmt: skip
+        return SettingsError(
+            self._server.base_urls[place],
+            f"could not be reached for {now - self._gone_since:.0f} s",
+            "start the server, or check --base-url; every answer is kept: run the same command "
+            "again",
+        )
+
+    def _unless_all_are_refused(self, failure: Failure | GmaiError) -> Failure | GmaiError:
+        if isinstance(failure, GmaiError) or not failure.is_final:
+            return failure
+        self._refused += 1
+        if self.usage.answered or self._refused < _REFUSED_AT_FIRST:
+            return failure
+        return SettingsError(
+            "captioner",
+            f"the server refused the first {self._refused} prompts; the last: {failure.message}",
+            "where it knows no JSON schemas, use --structured none; where prompts are too long, "
+            "serve the model with a longer context",
+        )
+
+
+def _cost(said: Said, outcome: Answer | Failure | GmaiError, reserved: int) -> int:
+    """Tokens that a try is taken to have cost."""
+    if isinstance(outcome, Answer):
+        return outcome.tokens_in + outcome.tokens_out or reserved
+    if isinstance(said, openai.APIStatusError) or _is_unreachable(said):
+        return 0
+    return reserved
+
+
+def _is_unreachable(said: Said) -> bool:
+    return isinstance(said, openai.APIConnectionError) and isinstance(
+        said.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout
+    )
+
+
+def _client(url: str, key: str, server: ServerSettings) -> openai.AsyncOpenAI:
+    seconds = httpx2.Timeout(server.request_seconds, connect=_CONNECT_SECONDS)
+    most = server.concurrency
+    transport = openai.DefaultAsyncHttpxClient(
+        timeout=seconds,
+        limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
+        # A redirect would carry a prompt to somebody who was not named.
+        follow_redirects=False,
+        event_hooks={"response": [_limit_reply]},
+    )
+    client = openai.AsyncOpenAI(
+        base_url=url,
+        api_key=key,
+        timeout=seconds,
+        max_retries=0,  # tries are counted here
+        http_client=transport,
+        default_headers={"Accept-Encoding": "identity"},
+    )
+    client.organization = client.project = None  # read from the environment, for one server only
+    return client
+
+
+async def _limit_reply(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise httpx2.DecodingError("a reply is packed, which was not asked for")
+    stream = response.stream
+    assert isinstance(stream, httpx2.AsyncByteStream)
+    response.stream = _Limited(stream)
+
+
+class _Limited(httpx2.AsyncByteStream):
+    """A reply that ends in an error where it is larger than any answer."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
+        left = _LARGEST_REPLY
+        async for piece in self._stream:
+            left -= len(piece)
+            if left < 0:
+                raise httpx2.ReadError("a reply is larger than any answer")
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
