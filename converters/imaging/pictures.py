@@ -25,7 +25,7 @@ from converters.records import Json, Side
 
 MAX_PIXELS = 200_000_000
 _ADDRESS = re.compile(r"\s*<[^<>]* at 0x[0-9a-fA-F]+>")
-_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF")
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "PPM")
 _ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4
 _PASS_THROUGH = {"PNG": ("L", "RGB"), "JPEG": ("L", "RGB")}
 _DAMAGE = ("Tag data larger than file", "Truncated File Read", "Corrupt EXIF data")

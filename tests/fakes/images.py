@@ -18,6 +18,7 @@ FORMATS = {
     "png": "PNG",
     "bmp": "BMP",
     "gif": "GIF",
+    "pgm": "PPM",
     "tif": "TIFF",
     "tiff": "TIFF",
 }

@@ -9,7 +9,7 @@ def write(spec: Voc, twin: Twin) -> None:
     """Write the XML files; the number of objects changes from image to image."""
     codes = list(spec.labels)
     for image in twin.images:
-        count = 1 + image.number % (len(codes) + 1)
+        count = 1 + image.number % min(len(codes) + 1, 7)  # more would not fit
         objects = []
         for at in range(count):
             code = codes[(image.number + at) % len(codes)]
