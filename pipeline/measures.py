@@ -8,7 +8,7 @@ from converters.records import Finding, Json, Sample
 from pipeline.view import diameter, length
 
 _SHARE = 0.05  # two readers who outline the same thing differ by at least so much
-_WORST = 0.5  # what may be off by half of itself is not worth saying
+_WORST = 0.25  # what may be off by a quarter of itself is not worth saying
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from converters.vocabulary import term
 from pipeline.formats import distractors
 from pipeline.formats.measurement import is_the_only_one
+from pipeline.formats.position import is_spread
 from pipeline.formats.recognition import sure_anatomy, sure_modality
 from pipeline.measures import Measure, longest_diameter
 from pipeline.phrasing import digest_order, draw_number
@@ -42,7 +43,7 @@ def _variables(view: View, groups: list[Group]) -> dict[str, object]:
     """What all turns may speak of."""
     seen = _seen(view, groups)
     about = seen or [group for group in groups if group.is_region]
-    placed = [g for g in about if g.count == 1 and len(g.positions) == 1 and not g.in_parts]
+    placed = [g for g in about if g.count == 1 and len(g.positions) == 1 and not is_spread(g, view)]
     subject = _first(view, "subject", placed)
     measure, box = _measure(view, subject), _box(view, subject)
     return {

@@ -61,7 +61,7 @@ def _where(view: View) -> Iterator[Draft]:
 
 def _places(group: Group, view: View) -> list[Place]:
     """Where the one thing is, or each of its objects, all of which have to be known."""
-    if not group.positions or group.in_parts:
+    if not group.positions or is_spread(group, view):
         return []
     if group.count == 1:
         return [Place(where=group.positions[0], count=1, word="one")]
@@ -73,9 +73,17 @@ def _places(group: Group, view: View) -> list[Place]:
     return [Place(where=p, count=n, word=NUMBER_WORDS[n]) for p, n in counts.most_common()]
 
 
+def is_spread(group: Group, view: View) -> bool:
+    """Whether it has several parts, so that the middle of its box may lie beside all of them."""
+    found = [f for f in view.sample.findings if f.label == group.name.term]
+    return group.in_parts or any((f.parts or 1) > 1 for f in found)
+
+
 def _what(view: View) -> Iterator[Draft]:
     """What lies in a part of the picture: all that is marked and has its centre there."""
-    groups = [g for g in view.groups() if g.positions and not g.in_parts and g.role in _THINGS]
+    groups = [
+        g for g in view.groups() if g.positions and g.role in _THINGS and not is_spread(g, view)
+    ]
     places = sorted({place for group in groups for place in group.positions})
     for place in digest_order(f"{view.sample.sample_id}/what", places)[:1]:
         here = [group for group in groups if place in group.positions]

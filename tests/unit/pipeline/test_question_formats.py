@@ -375,3 +375,11 @@ def test_a_grade_of_another_scale_with_the_same_words_is_not_explained() -> None
     known = sample(finding(mild), modality="OP", anatomy=("retina",))
     assert len(pairs(known, manifest_of(mild), "grading")) == 1
     assert pairs(known, manifest_of(mild, severe), "grading") == []
+
+
+def test_what_is_spread_over_several_parts_has_no_one_position() -> None:
+    spread = sample(finding("gray matter", box(), parts=3))
+    whole = sample(finding("gray matter", box()))
+    manifest = manifest_of("gray matter")
+    assert pairs(spread, manifest, "position") == []
+    assert pairs(whole, manifest, "position")
