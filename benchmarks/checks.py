@@ -1,10 +1,10 @@
 """How good the checks of free texts are: what they find, what they wrongly find, how fast.
 
-True texts are written from the findings of generated twins, by three routes that share no sentence
-with ``templates/``: a plain one, a paraphrase with synonyms, other units and numbers in words, and
-one of long sentences with lists and clauses. Into them faults of every kind are put, one a text.
-The table says how many of each kind are found, by any check and by one that is meant for it, and
-how many true texts are refused.
+True texts are written from the findings of generated twins, by routes that share no sentence with
+``templates/``: a plain one, a paraphrase with synonyms, other units and numbers in words, one of
+long sentences with lists and clauses, and one in the manner of models. Into them faults of every
+kind are put, one a text. The table says how many of each kind are found, by any check and by one
+that is meant for it, and how many true texts are refused.
 
     python benchmarks/checks.py [--sources NAME,NAME] [--texts 4000] [--misses 5]
 
@@ -32,6 +32,7 @@ from converters.manifest import load_manifest  # noqa: E402
 from converters.records import Sample  # noqa: E402
 from converters.select import converter_for  # noqa: E402
 from converters.vocabulary import modality, term, terms, wholes_of  # noqa: E402
+from pipeline.claim import Asked  # noqa: E402
 from pipeline.claims import claim, wrongs  # noqa: E402
 from pipeline.known_facts import facts_of  # noqa: E402
 from pipeline.view import diameter  # noqa: E402
@@ -40,8 +41,8 @@ from tests.fakes import build_twin  # noqa: E402
 
 SOURCES = (
     "brain_tumor_sartaj,btcv_abdomen,kits23,lits,chestx_det,vindr_cxr,bccd,idrid_localization,"
-    "rsna_ich,toothfairy2,totalsegmentator_v2,verse,ribfrac,brats2021,amos22_mr,acdc,cholec80,"
-    "btxrd,vindr_mammo,camus"
+    "rsna_ich,toothfairy2,totalsegmentator_v2,verse,brats2021,amos22_mr,acdc,cholec80,"
+    "btxrd,vindr_mammo,camus,rsna_pneumonia,ribfrac,ct_ich"
 )
 NUMBER_WORDS = "no one two three four five six seven eight nine ten eleven twelve"
 WORDS = NUMBER_WORDS.split()
@@ -275,11 +276,64 @@ def _in_list(item: Item, rng: random.Random) -> str:
     return text
 
 
-ROUTES: dict[str, Callable[[Story, random.Random], str]] = {
-    "plain": plain,
-    "paraphrase": paraphrase,
-    "joined": joined,
-}
+def model_like(story: Story, rng: random.Random) -> str:
+    """The story as vision-language models write: long, with words that say little."""
+    shown = f"{story.plane} {story.image}".strip()
+    of = f" of the {story.anatomy}" if story.anatomy else ""
+    openings = (
+        f"The image is {an(shown, 'a')}{of}.",
+        f"This is {an(shown, 'a')}{of}, obtained for diagnostic purposes.",
+        f"{upper(an(shown, 'a'))}{of} is presented, offering a clear view of the region.",
+        f"Displayed is {an(shown, 'a')}{of} in grayscale.",
+    )
+    out = [rng.choice(openings)]
+    out += [_as_a_model(item, rng) for item in story.items]
+    gone = [*story.absent, *story.denied_wrongly]
+    for name in gone:
+        out.append(
+            rng.choice(
+                (
+                    f"Importantly, there are no visible signs of {name}.",
+                    f"Furthermore, the image does not demonstrate {name}.",
+                    f"No obvious {name} is observed within the field of view.",
+                    f"Notably, {name} is absent from this image.",
+                    f"The examination reveals no discernible {name}.",
+                    f"There does not appear to be any {name}.",
+                )
+            )
+        )
+    return " ".join([*out, *story.extra])
+
+
+def _as_a_model(item: Item, rng: random.Random) -> str:
+    name = an(f"{item.side} {item.name}".strip(), item.article)
+    if item.is_exact and item.count > 1:
+        number = WORDS[item.count] if item.count < len(WORDS) else str(item.count)
+        return f"A total of {number} {item.plural} can be appreciated."
+    where, how = "", ""
+    if item.position:
+        where = rng.choice(
+            (
+                f", situated in the {item.position} region of the image",
+                f", which is located towards the {item.position} of the frame",
+                f" within the {item.position} quadrant",
+            )
+        )
+    if item.size_mm is not None:
+        big = size(item, rng, is_paraphrase=True)
+        how = rng.choice(
+            (f", with a maximal in-plane extent of approximately {big}",
+             f", spanning roughly {big} across its longest axis", f" (about {big})")
+        )  # fmt: skip
+    return rng.choice(
+        (
+            f"Within the field of view, {name} is clearly delineated{where}{how}.",
+            f"The most prominent feature is {name}{where}{how}.",
+            f"Additionally, {name} can be readily identified{where}{how}.",
+            f"We can also observe {name}{where}{how}.",
+            f"{upper(name)} stands out against the surrounding tissue{where}{how}.",
+        )
+    )
 
 
 def _retold(item: Item, rng: random.Random) -> str:
@@ -306,6 +360,14 @@ def _retold(item: Item, rng: random.Random) -> str:
     )
 
 
+ROUTES: dict[str, Callable[[Story, random.Random], str]] = {
+    "plain": plain,
+    "paraphrase": paraphrase,
+    "joined": joined,
+    "model-like": model_like,
+}
+
+
 def foreign_terms(story: Story, roles: tuple[str, ...]) -> list[str]:
     """Terms that share no word with what is there or known to be absent."""
     known = {w for f in story.sample.findings for w in f.label.lower().split()}
@@ -315,13 +377,14 @@ def foreign_terms(story: Story, roles: tuple[str, ...]) -> list[str]:
     for row in synonyms():
         if any(row.term == f.label for f in story.sample.findings):
             known |= set(row.form.lower().split())
+    known |= {w[:6] for w in known if len(w) > 6}  # vertebra, vertebrae
     common = {"of", "the", "left", "right", "and"}
     return [
         name
         for name, one in sorted(terms().items())
         if one.role in roles
         and not set(name.lower().split()) & ((known | denied) - common)
-        and not {w.rstrip("s") for w in name.lower().split()} & (known - common)
+        and not {w.rstrip("s")[:6] for w in name.lower().split()} & (known - common)
     ]
 
 
@@ -663,7 +726,7 @@ class Tally:
 def codes(text: str, story: Story) -> tuple[set[str], str]:
     """The checks that a text fails, and what they say."""
     facts = facts_of(story.sample)
-    found = wrongs(claim(text, facts, targets=story.targets))
+    found = wrongs(claim(text, facts, Asked(targets=story.targets)))
     return {one.code for one in found}, "; ".join(one.message for one in found)
 
 
@@ -725,7 +788,7 @@ def speed(samples: list[Sample], seconds: float = 2.0) -> tuple[float, float, fl
         while time.process_time() - start < seconds:
             for story, text, facts in pairs:
                 known = facts_of(story.sample) if is_fresh else facts
-                wrongs(claim(text, known, targets=story.targets))
+                wrongs(claim(text, known, Asked(targets=story.targets)))
             done += len(pairs)
         rates.append(done / (time.process_time() - start))
     return rates[0], rates[1], sum(len(text) for _, text, _ in pairs) / len(pairs)

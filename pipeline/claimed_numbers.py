@@ -6,6 +6,7 @@ from pipeline.mentions import Cue, Mention, Reading
 from pipeline.quantities import Quantity, agrees, unit_at
 
 _COUNT_REACH = 3  # words between a number and what it counts
+_REGIONS = {"region", "regions", "box", "域"}
 _APART = {"of", "in", "the", "a", "an", "with", "and", "that", "is", "can", "may"}
 
 
@@ -33,10 +34,20 @@ def _is_known(number: Quantity, one: Claim) -> bool:
     spans += [(c.first, c.last) for kind in reading.cues if kind != "count" for c in one.cues(kind)]
     if any(first <= number.first < last for first, last in spans):
         return True  # "T12 vertebra", "BI-RADS 4"
+    if one.given and any(n[:2] == number[:2] for n in one.given.numbers):
+        return True
     if not number.dimension:
+        if _is_region(number, one):
+            return True
         return number.value in facts.numbers or number.value in facts.counts.values()
     values = _nearest(number, one, facts.measures, number.dimension)
     return any(agrees(number, value) for value in values)
+
+
+def _is_region(number: Quantity, one: Claim) -> bool:
+    """Whether a number is the name of a marked region: "region 2"."""
+    before = one.reading.words[number.first - 1] if number.first else ""
+    return before in _REGIONS and 1 <= number.value <= one.facts.regions
 
 
 def _nearest(
@@ -89,6 +100,7 @@ def counts(one: Claim) -> list[str]:
         (str(int(number.value)), number.first, number.last)
         for number in one.reading.numbers
         if not number.dimension and number.value == int(number.value)
+        if not _is_region(number, one)
     ]
     found = []
     for value, first, last in said:

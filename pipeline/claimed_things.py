@@ -14,8 +14,15 @@ def _unsupported(one: Claim, *, is_place: bool) -> list[str]:
         for mention in one.reading.mentions
         if mention.polarity != "negated"
         and mention.is_place == is_place
-        and supported.isdisjoint(mention.names)
+        and (supported.isdisjoint(mention.names) or _is_gone(mention, one.facts))
+        and not one.is_given(mention.names)
     ]
+
+
+def _is_gone(mention: Mention, facts: Facts) -> bool:
+    """Whether a term is known not to be there, though a finding has a part of its name."""
+    what = {(name, mention.side) for name in mention.names}
+    return not mention.is_where and not (what.isdisjoint(facts.denied) or what & facts.there)
 
 
 def unsupported_findings(one: Claim) -> list[str]:
@@ -36,22 +43,29 @@ def denied(one: Claim) -> list[str]:
         for mention in one.reading.mentions
         if mention.polarity == "negated"
         and not any((name, mention.side) in known or (name, "") in known for name in mention.names)
+        and not one.is_given(mention.names)
     ]
 
 
 def doubted(one: Claim) -> list[str]:
     """What is said to be possible only: an annotation has no doubts."""
-    return [one.written(m) for m in one.reading.mentions if m.polarity == "uncertain"]
+    return [
+        one.written(mention)
+        for mention in one.reading.mentions
+        if mention.polarity == "uncertain" and not one.is_given(mention.names)
+    ]
 
 
 def history(one: Claim) -> list[str]:
     """What is said of another time, which no image of one time tells."""
-    return [one.written(cue) for kind in ("history", "comparison") for cue in one.cues(kind)]
+    return [
+        one.written(cue) for kind in ("history", "comparison") for cue in one.unknown_cues(kind)
+    ]
 
 
 def missing(one: Claim) -> list[str]:
     """Terms that the text has to name and does not."""
-    return [label for label in one.targets if not _is_named(label, one)]
+    return [label for label in one.asked.targets if not _is_named(label, one)]
 
 
 def _is_named(label: str, one: Claim) -> bool:
@@ -67,7 +81,7 @@ def _is_named(label: str, one: Claim) -> bool:
 
 def named_though_hidden(one: Claim) -> list[str]:
     """Terms that a text gives away."""
-    naming = [one.facts.naming.get(label, frozenset((label,))) for label in one.hidden]
+    naming = [one.facts.naming.get(label, frozenset((label,))) for label in one.asked.hidden]
     return [
         one.written(mention)
         for mention in (one.reading.mentions if naming else ())
@@ -102,13 +116,15 @@ def _is_side(side: str, known: frozenset[str]) -> bool:
 def planes(one: Claim) -> list[str]:
     """Planes and views that are not that of the image."""
     view = one.facts.view
-    return [one.written(cue) for cue in one.cues("plane") if cue.value != view]
+    return [one.written(cue) for cue in one.unknown_cues("plane") if cue.value != view]
 
 
 def modality(one: Claim) -> list[str]:
     """Modalities that are not that of the image."""
     code = one.facts.modality
-    return [one.written(cue) for cue in one.cues("modality") if code not in cue.value.split()]
+    return [
+        one.written(cue) for cue in one.unknown_cues("modality") if code not in cue.value.split()
+    ]
 
 
 def sequence(one: Claim) -> list[str]:
@@ -116,14 +132,14 @@ def sequence(one: Claim) -> list[str]:
     known = one.facts.sequence.lower()
     return [
         one.written(cue)
-        for cue in one.cues("sequence")
+        for cue in one.unknown_cues("sequence")
         if cue.value.lower() not in known or (cue.value == "contrast" and "non-" in known)
     ]
 
 
 def normal(one: Claim) -> list[str]:
     """What is called normal where no finding says so."""
-    return [] if one.facts.is_normal else [one.written(cue) for cue in one.cues("normal")]
+    return [] if one.facts.is_normal else [one.written(cue) for cue in one.unknown_cues("normal")]
 
 
 def qualifiers(one: Claim) -> list[str]:
@@ -131,7 +147,7 @@ def qualifiers(one: Claim) -> list[str]:
     facts = one.facts
     return [
         one.written(cue)
-        for cue in one.cues("qualifier")
+        for cue in one.unknown_cues("qualifier")
         if facts.words.isdisjoint(one.reading.words[cue.first : cue.last])
         and not (cue.value == "abnormal" and facts.is_abnormal)
         and not _narrows_denial(cue, one)

@@ -5,15 +5,18 @@ says only what the facts say passes all of them; what the facts do not tell must
 where it may well be true. Nothing here knows how a text came to be.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline import claimed_numbers as numbers
 from pipeline import claimed_things as things
 from pipeline import writing
-from pipeline.claim import Claim
+from pipeline.claim import Asked, Claim
 from pipeline.known_facts import Facts
 from pipeline.mentions import read_text
+
+_BOX = re.compile(r"\s*<box>.*?</box>|</?ref>")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,26 +36,29 @@ class Wrong:
     message: str
 
 
-def claim(
-    text: str,
-    facts: Facts,
-    *,
-    language: str = "en",
-    targets: tuple[str, ...] = (),
-    hidden: tuple[str, ...] = (),
-    prompt: str = "",
-    is_cut: bool = False,
-) -> Claim:
-    """Read a text, to be checked."""
+def claim(text: str, facts: Facts, asked: Asked, *, is_cut: bool = False) -> Claim:
+    """Read a text, to be checked; its boxes are for other checks.
+
+    Args:
+        text: What the model wrote.
+        facts: What is known of the image, in the language asked for.
+        asked: What the text was asked for.
+        is_cut: The model stopped because it ran out of tokens.
+    """
     return Claim(
-        reading=read_text(text, language),
+        reading=read_text(_without_boxes(text), asked.language),
         facts=facts,
-        language=language,
-        targets=targets,
-        hidden=hidden,
-        prompt=prompt,
+        asked=asked,
+        given=read_text(asked.given, asked.language) if asked.given else None,
         is_cut=is_cut,
     )
+
+
+def _without_boxes(text: str) -> str:
+    if "<box>" not in text:
+        return text
+    bare = _BOX.sub("", text)
+    return f"{bare}." if text.endswith("</box>") else bare
 
 
 def wrongs(one: Claim) -> list[Wrong]:
@@ -75,8 +81,17 @@ def _refusals(one: Claim) -> list[str]:
 
 
 def _echoes(one: Claim) -> list[str]:
-    told = [one.written(cue) for cue in one.cues("echo")]
-    return told + (writing.echoed_prompt(one.reading.words, one.prompt) if one.prompt else [])
+    sentences = one.reading.sentences
+    told = [
+        one.written(cue)
+        for cue in one.cues("echo")
+        if cue.value != "start"  # "seen here are" is none
+        or cue.first == 0
+        or sentences[cue.first - 1] != cue.sentence
+    ]
+    return told + (
+        writing.echoed_prompt(one.reading.words, one.asked.prompt) if one.asked.prompt else []
+    )
 
 
 CHECKS: tuple[Check, ...] = (
@@ -115,7 +130,7 @@ CHECKS: tuple[Check, ...] = (
     Check(code="truncated", message="is not whole: {}", predicate=lambda one: writing.truncations(
         one.reading.text, one.reading.words, is_cut=one.is_cut)),
     Check(code="language", message="not in the language asked for: {}", predicate=lambda one:
-        writing.wrong_script(one.reading.text, one.reading.words, one.language)),
+        writing.wrong_script(one.reading.text, one.reading.words, one.asked.language)),
     Check(code="style", message="markup or residue: {}", predicate=lambda one: writing.unstyled(
         one.reading.text)),
 )  # fmt: skip

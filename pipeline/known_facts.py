@@ -10,7 +10,7 @@ from converters.records import Finding, Sample
 from converters.vocabulary import terms, wholes_of
 from pipeline.phrases import words_of
 from pipeline.quantities import quantities
-from pipeline.word_forms import PLACE_ROLES, forms_of, places
+from pipeline.word_forms import forms_of, places
 
 _REFUSED_BEFORE = {"non", "no", "without", "normal"}  # "non-tumor cell" is no tumor cell
 _ABNORMAL = ("lesion", "diagnosis")
@@ -43,6 +43,7 @@ class Facts:
             forms, what they are kinds and parts of, the body parts shown.
         sides: Sides of the patient of each name, where they are known.
         denied: Names, with their sides, that are known not to be there.
+        there: Names of findings, with their sides.
         naming: The names that suffice to name a finding, by its label: its forms, and the end
             of a form ("nodule" for "lung nodule") that no other finding ends with.
         counts: How many there are of each name, where all are marked.
@@ -57,12 +58,14 @@ class Facts:
         modality: DICOM modality code.
         view: Plane or view, or "".
         sequence: MR sequence or contrast, or "".
+        regions: How many findings have a box.
         file_names: Names of files and subjects that no text may tell, in small letters.
     """
 
     supported: frozenset[str]
     sides: dict[str, frozenset[str]]
     denied: frozenset[tuple[str, str]]
+    there: frozenset[tuple[str, str]]
     naming: dict[str, frozenset[str]]
     counts: dict[str, int]
     at_least: dict[str, int]
@@ -75,6 +78,7 @@ class Facts:
     modality: str
     view: str
     sequence: str
+    regions: int
     file_names: tuple[str, ...]
 
 
@@ -143,6 +147,9 @@ def facts_of(sample: Sample, language: str = "en") -> Facts:
         supported=frozenset(supported),
         sides={name: frozenset(sides) for name, sides in found.sides.items()},
         denied=frozenset(_denied(sample, language)),
+        there=frozenset(
+            (name, terms()[label].side) for label in labels for name in _forms(label, language)
+        ),
         naming=naming,
         counts=exact,
         at_least=found.counts,
@@ -155,6 +162,7 @@ def facts_of(sample: Sample, language: str = "en") -> Facts:
         modality=sample.modality,
         view=sample.view,
         sequence=sample.sequence,
+        regions=sum(one.box is not None for one in there),
         file_names=_file_names(sample),
     )
 
@@ -170,8 +178,8 @@ def _heads(label: str, language: str) -> frozenset[str]:
     one = terms()[label]
     if one.side:
         found |= {name.replace(f"{one.side} ", "") for name in found}
-    # "Extremely dense breast" is not named by "breast".
-    return frozenset(found if one.role in PLACE_ROLES else found - places())
+    # An "extremely dense breast" is not named by "breast", nor the upper jaw by "jaw".
+    return frozenset(found - (places() - _forms(label, language)))
 
 
 def _naming(labels: list[str], language: str) -> dict[str, frozenset[str]]:
@@ -195,7 +203,7 @@ def _gather(
     found: _Gathered, finding: Finding, sample: Sample, language: str, naming: frozenset[str]
 ) -> None:
     side = terms()[finding.label].side or finding.side
-    is_exact = finding.is_instance and finding.label in sample.countable
+    is_exact = finding.label in sample.countable  # beside its objects it may be a label of all
     for name in _wide_names(finding.label, language):
         if side:
             found.sides.setdefault(name, set()).add(side)

@@ -28,6 +28,10 @@ _PLACING = {
     "in", "of", "within", "inside", "on", "at", "near", "around", "from", "along", "throughout",
     "involving", "to", "over", "above", "below", "behind", "beneath",
 }  # fmt: skip
+_NOT_PLACED = {
+    "sign", "signs", "evidence", "indication", "indications", "trace", "traces", "suggestion",
+    "presence", "absence", "lack", "appearance", "features", "image", "view",
+}  # fmt: skip
 _SKIPPED = {"the", "a", "an", "left", "right", "both", "either", "this", "these", "its"}
 _JOINING = {"and", "or", ",", "nor", "the", "、", "及", "和", "或", "与"}
 _SIDE_REACH = 3  # words between a side and the term behind it
@@ -248,7 +252,8 @@ def _placed(mentions: list[Mention], words: list[str], cues: set[int]) -> set[in
             place -= 1
         if place < 0:
             continue
-        if words[place] in _PLACING and place > 0 and place not in cues:
+        is_placing = words[place] in _PLACING and place > 0 and place not in cues
+        if is_placing and words[place - 1] not in _NOT_PLACED:
             found.add(number)
         elif number - 1 in found and words[place] in _JOINING:
             between = words[mentions[number - 1].last : one.first]

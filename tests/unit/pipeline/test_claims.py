@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from converters.records import Box, Finding, Sample
 from converters.vocabulary import term, terms
+from pipeline.claim import Asked
 from pipeline.claims import CHECKS, claim, wrongs
 from pipeline.known_facts import facts_of
 
@@ -45,8 +46,8 @@ SAMPLE = Sample(
 FACTS = facts_of(SAMPLE)
 
 
-def codes(text: str, **how: object) -> set[str]:
-    return {one.code for one in wrongs(claim(text, FACTS, **how))}  # type: ignore[arg-type]
+def codes(text: str, **asked: object) -> set[str]:
+    return {one.code for one in wrongs(claim(text, FACTS, Asked(**asked)))}  # type: ignore[arg-type]
 
 
 TRUE = (
@@ -111,7 +112,7 @@ FALSE = {
 
 @pytest.mark.parametrize("text", TRUE)
 def test_what_is_known_may_be_said(text: str) -> None:
-    assert [one.message for one in wrongs(claim(text, FACTS))] == []
+    assert [one.message for one in wrongs(claim(text, FACTS, Asked()))] == []
 
 
 @pytest.mark.parametrize("text", FALSE)
@@ -152,20 +153,23 @@ def test_a_dozen_words_of_the_prompt_are_an_echo() -> None:
 
 
 def test_a_model_that_ran_out_of_tokens_is_cut() -> None:
-    assert codes("A kidney tumor is seen.", is_cut=True) == {"truncated"}
+    (wrong,) = wrongs(claim("A kidney tumor is seen.", FACTS, Asked(), is_cut=True))
+    assert wrong.code == "truncated"
 
 
 def test_normal_may_be_said_where_a_finding_says_so() -> None:
     plain = replace(SAMPLE, findings=(finding("no brain tumor"),), absent=("glioma",))
     facts = facts_of(plain)
-    assert wrongs(claim("No tumor and no glioma: a normal image.", facts)) == []
-    assert [w.code for w in wrongs(claim("No meningioma.", facts))] == ["denied"]
+    assert wrongs(claim("No tumor and no glioma: a normal image.", facts, Asked())) == []
+    assert [w.code for w in wrongs(claim("No meningioma.", facts, Asked()))] == ["denied"]
 
 
 def test_a_tumor_cell_is_not_a_non_tumor_cell() -> None:
     facts = facts_of(replace(SAMPLE, findings=(finding("non-tumor cell"),)))
-    assert [w.code for w in wrongs(claim("A tumor cell.", facts))] == ["unsupported_finding"]
-    assert wrongs(claim("A non-tumor cell.", facts)) == []
+    assert [w.code for w in wrongs(claim("A tumor cell.", facts, Asked()))] == [
+        "unsupported_finding"
+    ]
+    assert wrongs(claim("A non-tumor cell.", facts, Asked())) == []
 
 
 def test_facts_of_the_other_side_do_not_count() -> None:
@@ -174,8 +178,8 @@ def test_facts_of_the_other_side_do_not_count() -> None:
         finding("right kidney", box=BOX, position="upper right"),
     )
     facts = facts_of(replace(SAMPLE, findings=both, absent=()))
-    assert wrongs(claim("The left kidney is in the upper left of the image.", facts)) == []
-    (wrong,) = wrongs(claim("The left kidney is in the upper right of the image.", facts))
+    assert wrongs(claim("The left kidney is in the upper left of the image.", facts, Asked())) == []
+    (wrong,) = wrongs(claim("The left kidney is in the upper right of the image.", facts, Asked()))
     assert wrong.code == "position"
 
 
@@ -185,21 +189,46 @@ SAYABLE = sorted(name for name, one in terms().items() if one.role != "normal")
 @given(st.sampled_from(SAYABLE))
 def test_a_sample_supports_its_own_term_and_denies_it_not(name: str) -> None:
     facts = facts_of(replace(SAMPLE, findings=(finding(name),), absent=(), anatomy=()))
-    there = wrongs(claim(f"The image shows {name}.", facts, targets=(name,)))
+    there = wrongs(claim(f"The image shows {name}.", facts, Asked(targets=(name,))))
     assert there == []
-    gone = {w.code for w in wrongs(claim(f"The image shows no {name}.", facts))}
+    gone = {w.code for w in wrongs(claim(f"The image shows no {name}.", facts, Asked()))}
     assert "denied" in gone
 
 
 @given(st.sampled_from(SAYABLE))
 def test_an_absent_term_may_be_denied_and_not_affirmed(name: str) -> None:
     facts = facts_of(replace(SAMPLE, findings=(), absent=(name,), anatomy=()))
-    assert wrongs(claim(f"The image shows no {name}.", facts)) == []
-    there = {w.code for w in wrongs(claim(f"The image shows {name}.", facts))}
+    assert wrongs(claim(f"The image shows no {name}.", facts, Asked())) == []
+    there = {w.code for w in wrongs(claim(f"The image shows {name}.", facts, Asked()))}
     assert there & {"unsupported_finding", "unsupported_anatomy"}
 
 
 @given(st.text(), st.sampled_from(["en", "zh"]))
 def test_any_text_can_be_checked(text: str, language: str) -> None:
-    found = wrongs(claim(text, facts_of(SAMPLE, language), language=language))
+    found = wrongs(claim(text, facts_of(SAMPLE, language), Asked(language=language)))
     assert all(one.message for one in found)
+
+
+GRADE = "BI-RADS category 2 means benign. It is known to 3 mm. Nephrology and Hypertension."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The kidney tumor is benign.",
+        "It is exact to 3 mm.",
+        "The department is Nephrology and Hypertension.",
+    ],
+)
+def test_what_was_given_may_be_repeated(text: str) -> None:
+    assert codes(text) != set()
+    assert codes(text, given=GRADE) == set()
+
+
+def test_boxes_are_no_numbers() -> None:
+    assert codes("<ref>kidney tumor</ref><box>[[0.12, 0.2, 0.3, 0.43]]</box>") == set()
+
+
+def test_regions_have_numbers_as_names() -> None:
+    assert codes("Region 1 is the left kidney, region 2 is the kidney tumor.") == set()
+    assert "number" in codes("Region 7 is the left kidney.")
