@@ -12,7 +12,8 @@ from pipeline.phrases import words_of
 from pipeline.quantities import quantities
 from pipeline.word_forms import forms_of, places
 
-_REFUSED_BEFORE = {"non", "no", "without", "normal"}  # "non-tumor cell" is no tumor cell
+# "Non-tumor cell" is no tumor cell, "opacity suspicious for pneumonia" no pneumonia.
+_REFUSED_BEFORE = {"non", "no", "without", "normal", "for"}
 _ABNORMAL = ("lesion", "diagnosis")
 # Body parts that a larger one surely contains.
 _INSIDE = {
@@ -100,12 +101,15 @@ def names_of(label: str, language: str) -> frozenset[str]:
     """The names by which a text may speak of a term: its forms, and every part of a form.
 
     A "lung nodule" is a nodule, and it is in a lung; a "non-tumor cell" is a cell and no tumor
-    cell.
+    cell; a "lung nodule or mass" may be no mass.
     """
     one = terms()[label]
     found = {one.term, one.base}
     for form in forms_of(label, language):
         words = words_of(form)
+        if "or" in words:
+            found.add(" ".join(words))
+            continue
         for first in range(len(words)):
             if first and words[first - 1] in _REFUSED_BEFORE:
                 continue
@@ -173,7 +177,8 @@ def _heads(label: str, language: str) -> frozenset[str]:
     found = set()
     for form in forms_of(label, language):
         words = words_of(form)
-        of = next((n for n, word in enumerate(words) if word in ("of", "in", "on")), len(words))
+        ends = (n for n, word in enumerate(words) if word in ("of", "in", "on", "suspicious", "or"))
+        of = next(ends, len(words))
         found |= {" ".join(words[first:of]) for first in range(of)}
     one = terms()[label]
     if one.side:

@@ -232,3 +232,24 @@ def test_boxes_are_no_numbers() -> None:
 def test_regions_have_numbers_as_names() -> None:
     assert codes("Region 1 is the left kidney, region 2 is the kidney tumor.") == set()
     assert "number" in codes("Region 7 is the left kidney.")
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("lung opacity suspicious for pneumonia", "Pneumonia is seen."),
+        ("lung nodule or mass", "A mass is seen."),
+        ("liver tumor", "A hepatocellular carcinoma is seen."),
+    ],
+)
+def test_a_name_supports_no_more_than_it_says(label: str, text: str) -> None:
+    facts = facts_of(replace(SAMPLE, findings=(finding(label),)))
+    assert [w.code for w in wrongs(claim(text, facts, Asked()))] == ["unsupported_finding"]
+
+
+def test_objects_are_counted_and_the_label_of_the_whole_image_is_not() -> None:
+    label = "lung opacity suspicious for pneumonia"
+    found = (finding(label), finding(label, box=BOX, is_instance=True))
+    facts = facts_of(replace(SAMPLE, findings=found, countable=(label,)))
+    assert wrongs(claim(f"A single {label}.", facts, Asked())) == []
+    assert "count" in {w.code for w in wrongs(claim(f"There are two {label}.", facts, Asked()))}
