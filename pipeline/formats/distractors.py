@@ -42,11 +42,12 @@ def absent(view: View) -> list[str]:
     neutrophil; and of two steps of a scale that overlap both may be right.
     """
     present = {finding.label for finding in view.sample.findings}
+    grades = [label for label in present if term(label).role == "grade"]
     return [
         name
         for name in view.sample.absent
         if not (term(name).role in _KIND_ROLES and wholes_of(name) & present)
-        and not any(_share_a_step(label, name) for label in present)
+        and not any(_share_a_step(label, name) for label in grades)
     ]
 
 
@@ -62,7 +63,7 @@ def ranked(seed: str, label: str, wrong: list[str]) -> list[str]:
 def _share_a_step(first: str, second: str) -> bool:
     """Whether two grades may be the same step: "Mayo grade 1" and "Mayo grade 0 to 1"."""
     steps = [_STEPS.search(name) for name in (first, second)]
-    if not (steps[0] and steps[1]) or term(first).role != "grade":
+    if not (steps[0] and steps[1]):
         return False
     if first[: steps[0].start()] != second[: steps[1].start()]:
         return False
