@@ -33,13 +33,13 @@ _SEEK_BEYOND = 64  # frames; up to here, decoding what lies between is as quick
 _BROKEN = (av.error.FFmpegError, ValueError, EOFError, IndexError, MemoryError)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Video:
-    """An open video.
+    """A video whose frames were counted.
 
     Attributes:
         name: For messages.
-        frames: Number of frames.
+        frames: Number of frames that players show; what an edit list cuts off does not count.
         rate: Frames a second as the file states them, or None.
         size: Width and height in pixels.
         codec: FFmpeg's name of the codec.
@@ -50,8 +50,7 @@ class Video:
     rate: Fraction | None
     size: tuple[int, int]
     codec: str
-    _container: InputContainer = field(repr=False)
-    _stream: VideoStream = field(repr=False)
+    _path: Path = field(repr=False)
     _times: tuple[int, ...] | None = field(repr=False)
 
     def images(self, numbers: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
@@ -67,58 +66,72 @@ class Video:
             CaseError: ``file_unreadable``, where a frame is not there or is damaged;
                 ``orientation_ambiguous``, where the file asks players to turn it.
         """
+        if numbers and numbers[-1] >= self.frames:
+            raise self._missing(numbers[-1])
         try:
-            yield from self._by_time(numbers) if self._times else self._by_count(numbers)
+            with _opened(self._path, self.name) as container:
+                stream = container.streams.video[0]
+                find = self._by_time if self._times else self._by_count
+                yield from find(container, stream, numbers)
         except _BROKEN as error:
             raise _unreadable(self.name, error) from error
 
-    def _by_time(self, numbers: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
-        assert self._times is not None
-        if numbers and numbers[-1] >= self.frames:
-            raise CaseError("file_unreadable", f"{self.name}: frame {numbers[-1]} is not there")
-        last = -_SEEK_BEYOND - 1
-        decoded: Iterator[tuple[int, VideoFrame]] = iter(())
+    def _missing(self, number: int) -> CaseError:
+        return CaseError("file_unreadable", f"{self.name}: frame {number} is not there")
+
+    def _by_time(
+        self, container: InputContainer, stream: VideoStream, numbers: Sequence[int]
+    ) -> Iterator[tuple[int, Image.Image]]:
+        last = 0
+        decoded = self._numbered(container, stream)  # from the start of the file
         for number in numbers:
             if number - last > _SEEK_BEYOND:
-                decoded = self._from_before(number)
+                decoded = self._from_before(container, stream, number)
             found = next((one for one in decoded if one[0] >= number), None)
             if found is None or found[0] != number:
-                raise CaseError("file_unreadable", f"{self.name}: frame {number} is not there")
+                raise self._missing(number)
             last = number
             yield number, self._picture(found[1])
 
-    def _from_before(self, number: int) -> Iterator[tuple[int, VideoFrame]]:
+    def _from_before(
+        self, container: InputContainer, stream: VideoStream, number: int
+    ) -> Iterator[tuple[int, VideoFrame]]:
         """Frames from a place at or before a number on.
 
         Files are sought by the time of decoding, which may lie before that of display: where
         the first frame comes too late, an earlier place is tried.
         """
         assert self._times is not None
-        place = {time: at for at, time in enumerate(self._times)}
         for back in (0, 8, 64, number):
-            self._container.seek(
-                self._times[max(0, number - back)], stream=self._stream, backward=True
-            )
-            frames = (
-                (-1 if frame.pts is None else place.get(frame.pts, -1), frame)
-                for frame in self._container.decode(self._stream)
-            )
+            container.seek(self._times[max(0, number - back)], stream=stream, backward=True)
+            frames = self._numbered(container, stream)
             first = next(frames, None)
             if first and first[0] <= number:
                 return chain([first], frames)
         return iter(())
 
-    def _by_count(self, numbers: Sequence[int]) -> Iterator[tuple[int, Image.Image]]:
+    def _numbered(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """Frames with their numbers, told by their times; -1 where a time is none of them."""
+        assert self._times is not None
+        place = {time: at for at, time in enumerate(self._times)}
+        for frame in container.decode(stream):
+            yield -1 if frame.pts is None else place.get(frame.pts, -1), frame
+
+    def _by_count(
+        self, container: InputContainer, stream: VideoStream, numbers: Sequence[int]
+    ) -> Iterator[tuple[int, Image.Image]]:
         wanted = iter(numbers)
         number = next(wanted, None)
-        self._container.seek(0)
-        for count, frame in enumerate(self._container.decode(self._stream)):
+        for count, frame in enumerate(container.decode(stream)):
             if count == number:
                 yield count, self._picture(frame)
                 number = next(wanted, None)
             if number is None:
                 return
-        raise CaseError("file_unreadable", f"{self.name}: frame {number} is not there")
+        if number is not None:
+            raise self._missing(number)
 
     def _picture(self, frame: VideoFrame) -> Image.Image:
         if frame.is_corrupt:
@@ -130,9 +143,8 @@ class Video:
         return Image.fromarray(frame.to_ndarray(format="rgb24"))
 
 
-@contextmanager
-def open_video(root: Root, relative: str) -> Iterator[Video]:
-    """Open a video file of a root; its frames are counted, none is decoded.
+def read_video(root: Root, relative: str) -> Video:
+    """Count the frames of a video file of a root; none is decoded.
 
     Raises:
         CaseError: ``file_unsupported`` (not a known container, several video streams, pixels
@@ -140,24 +152,34 @@ def open_video(root: Root, relative: str) -> Iterator[Video]:
         SourceError: The disk did not give the file.
     """
     path = root.checked(relative, VIDEO_BYTES)
-    container = _CONTAINERS.get(Path(relative).suffix.lower())
-    if container is None:
+    if _container_of(relative) is None:
         known = ", ".join(_CONTAINERS)
         raise CaseError("file_unsupported", f"{relative} is no video of a known kind: {known}")
     try:
-        file = path.open("rb")
-    except OSError as error:
-        raise root.unreadable(relative, error) from error
-    with file:
-        try:
-            opened = av.open(file, "r", format=container, metadata_errors="replace")
-        except _BROKEN as error:
-            raise _unreadable(relative, error) from error
-        with opened:
-            yield _described(opened, relative, can_seek=container in _SEEKABLE)
+        with _opened(path, relative) as container:
+            return _described(container, path, relative)
+    except _BROKEN as error:
+        # What FFmpeg finds wrong with the content; an error of the disk was found by `checked`.
+        raise _unreadable(relative, error) from error
 
 
-def _described(container: InputContainer, name: str, *, can_seek: bool) -> Video:
+def _container_of(name: str) -> str | None:
+    return _CONTAINERS.get(Path(name).suffix.lower())
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[InputContainer]:
+    with (
+        path.open("rb") as file,
+        av.open(file, "r", format=_container_of(name), metadata_errors="replace") as container,
+    ):
+        for stream in container.streams.video:
+            if stream.codec_context is not None:
+                stream.thread_count = 1  # a worker is one of many
+        yield container
+
+
+def _described(container: InputContainer, path: Path, name: str) -> Video:
     if len(container.streams.video) != 1:
         count = len(container.streams.video)
         raise CaseError("file_unsupported", f"{name} has {count} streams of pictures, not one")
@@ -170,7 +192,6 @@ def _described(container: InputContainer, name: str, *, can_seek: bool) -> Video
     ratio = stream.sample_aspect_ratio
     if ratio not in (None, 0, 1):
         raise CaseError("file_unsupported", f"{name} has pixels of {ratio}, not square ones")
-    stream.thread_count = 1  # a worker is one of many
     times = _times(container, stream, name)
     return Video(
         name=name,
@@ -178,23 +199,19 @@ def _described(container: InputContainer, name: str, *, can_seek: bool) -> Video
         rate=stream.average_rate or None,
         size=(width, height),
         codec=stream.codec_context.name,
-        _container=container,
-        _stream=stream,
-        _times=_told_apart(times) if can_seek else None,
+        _path=path,
+        _times=_told_apart(times) if _container_of(name) in _SEEKABLE else None,
     )
 
 
 def _times(container: InputContainer, stream: VideoStream, name: str) -> list[int | None]:
-    """Presentation time of every frame; packets are read, none is decoded."""
+    """Presentation time of every frame that is shown; packets are read, none is decoded."""
     times: list[int | None] = []
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                times.append(packet.pts)
-            if len(times) > MAX_FRAMES:
-                raise CaseError("file_too_large", f"{name} has more than {MAX_FRAMES:,} frames")
-    except _BROKEN as error:
-        raise _unreadable(name, error) from error
+    for packet in container.demux(stream):
+        if packet.size and not packet.is_discard:
+            times.append(packet.pts)
+        if len(times) > MAX_FRAMES:
+            raise CaseError("file_too_large", f"{name} has more than {MAX_FRAMES:,} frames")
     if not times:
         raise CaseError("file_unreadable", f"{name} holds no frame")
     return times

@@ -9,7 +9,7 @@ from converters.annotations.contract import module_of
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.pictures import Picture
-from converters.imaging.video import Video, open_video
+from converters.imaging.video import Video, read_video
 from converters.layouts.listing import list_cases
 from converters.layouts.picture_case import ask_blocks, picture_sample
 from converters.manifest import Manifest
@@ -37,26 +37,26 @@ def convert(manifest: Manifest, layout: Videos, root: Root, case: Case) -> Itera
         CaseError: The video or its annotation cannot be used.
     """
     said = _entries(layout, root, case)
-    with open_video(root, case.image) as video:
-        _require_fit(layout, video, said)
-        chosen = choose_frames(said, layout.frames)
-        if not chosen:
-            raise CaseError("annotation_empty", f"no frame of {case.image} is annotated")
-        for number, image in video.images(chosen):
-            picture = _picture(layout, video, number, image)
-            blocks = [
-                (spec, one.get(number)) for spec, one in zip(layout.annotations, said, strict=True)
-            ]
-            try:
-                yield _sample(manifest, layout, root, case, number, picture, blocks)
-            except CaseError as error:
-                yield Rejection(
-                    source=case.source,
-                    case_key=case.key,
-                    reason=error.reason,
-                    message=error.message,
-                    sample_id=_sample_id(case, number),
-                )
+    video = read_video(root, case.image)
+    _require_fit(layout, video, said)
+    chosen = choose_frames(said, layout.frames)
+    if not chosen:
+        raise CaseError("annotation_empty", f"no frame of {case.image} is annotated")
+    for number, image in video.images(chosen):
+        picture = _picture(layout, video, number, image)
+        blocks = [
+            (spec, one.get(number)) for spec, one in zip(layout.annotations, said, strict=True)
+        ]
+        try:
+            yield _sample(manifest, layout, root, case, number, picture, blocks)
+        except CaseError as error:
+            yield Rejection(
+                source=case.source,
+                case_key=case.key,
+                reason=error.reason,
+                message=error.message,
+                sample_id=_sample_id(case, number),
+            )
 
 
 def _entries(layout: Videos, root: Root, case: Case) -> list[dict[int, Entry]]:
