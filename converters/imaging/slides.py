@@ -23,6 +23,7 @@ _SUFFIXES = (".svs", ".tif", ".tiff", ".ndpi", ".scn", ".bif")
 _SAME_MICRONS = 0.02  # share by which the two sizes of a pixel, or two statements, may differ
 _ENLARGED = 1.05  # a pixel of the picture is never smaller than the scanner's by more than this
 _OVERVIEW_PX = 4096
+_READ_PIXELS = 64 << 20  # of one level, for one picture
 _CHROMA = 18  # glass is grey: the brightest and the darkest colour of stained tissue lie further
 
 
@@ -65,11 +66,13 @@ class Slide:
             microns: Micrometres a pixel of the picture.
 
         Raises:
-            CaseError: ``file_unreadable``.
+            CaseError: ``file_unreadable``; ``file_unsupported``, where no level is near that size
+                of a pixel.
         """
         scale = self.scale(microns)
         level = self._slide.get_best_level_for_downsample(scale * 1.001)
         side = max(1, round(side_px * scale / self._slide.level_downsamples[level]))
+        self._require_few(side * side, level)
         try:
             read = self._slide.read_region((left, top), level, (side, side))
         except (openslide.OpenSlideError, OSError, ValueError) as error:
@@ -89,6 +92,9 @@ class Slide:
         """
         largest = max(self.size)
         scale = max(1.0, largest / _OVERVIEW_PX)
+        level = self._slide.get_best_level_for_downsample(scale)
+        width, height = self._slide.level_dimensions[level]
+        self._require_few(width * height, level)
         try:
             overview = self._slide.get_thumbnail(
                 (max(1, round(self.size[0] / scale)), max(1, round(self.size[1] / scale)))
@@ -98,6 +104,14 @@ class Slide:
         pixels = np.asarray(overview.convert("RGB")).astype(np.int16)
         chroma = pixels.max(axis=-1) - pixels.min(axis=-1)
         return chroma >= _CHROMA, self.size[0] / pixels.shape[1]
+
+    def _require_few(self, pixels: int, level: int) -> None:
+        if pixels > _READ_PIXELS:
+            raise CaseError(
+                "file_unsupported",
+                f"{self.name} has no smaller level: {pixels:,} pixels of level {level} would be "
+                "read for one picture",
+            )
 
 
 @contextmanager

@@ -63,8 +63,8 @@ def convert(manifest: Manifest, layout: Slides, root: Root, case: Case) -> Itera
     ]
     is_free = bool(blocks) and all(entry.labels == () for _, entry, _ in blocks)
     with open_slide(root, case.image, layout.microns_per_pixel) as slide:
-        marked = [one for _, _, found in blocks for one in found]
-        chosen = choose_tiles(tiles(slide, marked, layout.regions), layout.regions, is_free=is_free)
+        found = [(one, one.group in spec.holes) for spec, _, drawn in blocks for one in drawn]
+        chosen = choose_tiles(tiles(slide, found, layout.regions), layout.regions, is_free=is_free)
         if not chosen:
             raise CaseError("annotation_empty", f"no region of {case.image} can be spoken of")
         for tile in chosen:
@@ -80,15 +80,22 @@ def convert(manifest: Manifest, layout: Slides, root: Root, case: Case) -> Itera
                 )
 
 
-def tiles(slide: Slide, marked: Sequence[Outline], regions: Regions) -> list[Tile]:
-    """Every region of the grid, row by row, with how much of it is marked and stained."""
+def tiles(slide: Slide, outlines: Sequence[tuple[Outline, bool]], regions: Regions) -> list[Tile]:
+    """Every region of the grid, row by row, with how much of it is marked and stained.
+
+    Args:
+        slide: The slide.
+        outlines: What is drawn, and whether it is a hole in the others.
+        regions: The grid.
+    """
     side = regions.side_px * slide.scale(regions.microns_per_pixel)
     columns, rows = (max(1, int(extent // side)) for extent in slide.size)
     cell = side / _CELLS
     size = (columns * _CELLS, rows * _CELLS)
     drawn = np.zeros((size[1], size[0]), dtype=bool)
-    for one in marked:
-        drawn |= fill_polygon(one.points / cell, size)
+    for one, is_hole in sorted(outlines, key=lambda pair: pair[1]):  # holes last
+        area = fill_polygon(one.points / cell, size)
+        drawn = drawn & ~area if is_hole else drawn | area
     mask, width = slide.tissue()
     stained = _sampled(mask, cell / width, size)
     return [

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from converters.annotations.asap_xml import Outline
 from converters.errors import CaseError
 from converters.files import Root, locate_root
+from converters.imaging import slides
 from converters.imaging.slides import open_slide
-from converters.layouts.slides import Tile, choose_tiles
+from converters.layouts.slides import Tile, choose_tiles, tiles
 from converters.manifest import load_manifest
 from converters.records import Outcome, Rejection, Sample
 from converters.select import converter_for
@@ -87,6 +89,25 @@ def test_what_lies_outside_the_scan_is_white(tmp_path: Path) -> None:
     with open_slide(root_with(tmp_path, stained(512, 512, 0), 0.5), "a.tif") as opened:
         shown = np.asarray(opened.region(384, 384, side_px=256, microns=0.5))
     assert (shown[200, 200] == 255).all()
+
+
+def test_a_slide_without_smaller_levels_is_refused_where_much_would_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slides, "_READ_PIXELS", 300 * 300)
+    with open_slide(root_with(tmp_path, stained(512, 512, 0), 0.5), "a.tif") as opened:
+        assert opened.region(0, 0, side_px=256, microns=0.5).size == (256, 256)
+        with pytest.raises(CaseError, match="has no smaller level"):
+            opened.region(0, 0, side_px=400, microns=0.5)
+
+
+def test_a_hole_does_not_count_as_marked(tmp_path: Path) -> None:
+    whole = Outline(group="_0", points=np.array(square(0, 0, 1024), dtype=float))
+    hole = Outline(group="_2", points=np.array(square(0, 0, 512), dtype=float))
+    regions = Regions(microns_per_pixel=0.5, side_px=512)
+    with open_slide(root_with(tmp_path, stained(1024, 1024, 0), 0.5), "a.tif") as opened:
+        found = tiles(opened, [(hole, True), (whole, False)], regions)
+    assert [one.marked for one in found] == [0.0, 1.0, 1.0, 1.0]
 
 
 def test_regions_with_most_marked_are_taken() -> None:
