@@ -12,7 +12,8 @@ from pipeline.view import SAME_PLACE, View, overlap
 
 # Objects of these roles are one thing each: a red blood cell is not also a platelet.
 OBJECT_ROLES = ("cell", "instrument", "device")
-# Where a term of these roles is part of another one, it is a kind of it.
+# Where a term of these roles is part of another one of them, it is a kind of it: a neutrophil is a
+# white blood cell. A kidney tumor is in a kidney and no kind of one.
 _KIND_ROLES = (*OBJECT_ROLES, "lesion", "diagnosis", "grade", "sign", "phase", "tissue")
 _STEPS = re.compile(r"\b([0-9A-E])(?: to ([0-9A-E]))?$")
 _LITTLE_WORDS = frozenset({"left", "right", "of", "the", "and", "with", "no"})
@@ -41,7 +42,7 @@ def absent(view: View) -> list[str]:
     A kind of what is there may be what it is: where a white blood cell is, it may be a
     neutrophil; and of two steps of a scale that overlap both may be right.
     """
-    present = {finding.label for finding in view.sample.findings}
+    present = {f.label for f in view.sample.findings if f.role in _KIND_ROLES}
     grades = [label for label in present if term(label).role == "grade"]
     return [
         name

@@ -383,3 +383,9 @@ def test_what_is_spread_over_several_parts_has_no_one_position() -> None:
     manifest = manifest_of("gray matter")
     assert pairs(spread, manifest, "position") == []
     assert pairs(whole, manifest, "position")
+
+
+def test_a_lesion_of_an_organ_is_no_kind_of_it() -> None:
+    known = sample(finding("brain", box()), absent=("brain infarction",))
+    view = View(sample=known, manifest=CT, labels=(frozenset({"brain", "brain infarction"}),))
+    assert distractors.absent(view) == ["brain infarction"]
