@@ -145,6 +145,27 @@ def join_measurements(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def take_label(said: Said, before: Iterable[Finding]) -> Said:
+    """Give the one finding of a block the label that the whole image has for it.
+
+    Said side by side, a lesion and a benign lesion would read as two of them. Where there are
+    several findings, or several labels that are kinds of theirs, they stay what they are.
+
+    Args:
+        said: What the block says.
+        before: Findings of the blocks before it.
+    """
+    if len(said.findings) != 1:
+        return said
+    (found,) = said.findings
+    kinds = [one for one in before if not one.box and found.label in wholes_of(one.label)]
+    if len(kinds) != 1:
+        return said
+    (kind,) = kinds
+    exact = replace(found, label=kind.label, code=kind.code, role=kind.role)
+    return replace(said, findings=(exact,))
+
+
 def module_of(kind: str) -> ModuleType:
     """The module that reads annotation blocks of a kind; only this one is imported."""
     return import_module(f"converters.annotations.{kind}")

@@ -16,6 +16,7 @@ from converters.annotations.contract import (
     join_measurements,
     module_of,
     surely_absent,
+    take_label,
 )
 from converters.errors import CaseError
 from converters.files import Root
@@ -129,12 +130,15 @@ def ask_blocks(
         picture: Its pixels.
         spacing_mm: Row and column spacing, where the manifest or the file gives it.
 
-    A block that gives the spacing stands before those that measure with it.
+    A block that gives the spacing stands before those that measure with it, and one that names
+    what another marks before that one.
     """
     total = Said(spacing_mm=spacing_mm)
     said_by: Counter[str] = Counter()
     for spec, entry in blocks:
         said = _ask_one(spec, entry, root, case, picture, total.spacing_mm)
+        if getattr(spec, "takes_label", False):
+            said = take_label(said, total.findings)
         said_by.update({f.label for f in said.findings if f.box or f.position})
         total = Said(
             findings=total.findings + said.findings,

@@ -196,7 +196,9 @@ class Masks(AnnotationSpec):
     `files` is a pattern with placeholders of the image pattern. `objects` says what a
     region is: `region` (one finding a label, whatever its parts: where it may hold many
     objects, the term is their plural, "axons") or `components` (each connected component of at
-    least `min_area_px` pixels is one object that can be counted).
+    least `min_area_px` pixels is one object that can be counted). With `takes_label`, what is
+    marked is what a block before it names more exactly for the whole image, and takes that
+    label: a lesion on an image of a benign lesion is the benign lesion.
     """
 
     kind: Literal["masks"]
@@ -205,6 +207,7 @@ class Masks(AnnotationSpec):
     objects: Literal["region", "components"] = "region"
     min_area_px: Annotated[int, Field(ge=1)] = 1
     fields: dict[Text, Text] | None = None  # joins: placeholder of `files` -> template over image
+    takes_label: bool = False
 
     @model_validator(mode="after")
     def _jpeg_has_noise(self) -> "Masks":

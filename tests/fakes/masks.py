@@ -13,6 +13,7 @@ from scipy import ndimage
 from converters.annotations.contract import module_of
 from converters.pattern import fill
 from converters.specs.annotations import Masks
+from converters.vocabulary import wholes_of
 from tests.fakes import Twin, TwinImage
 from tests.fakes.images import FORMATS
 from tests.fakes.paths import path_for
@@ -45,8 +46,26 @@ def _binary(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) ->
         mask[:] = False
     elif spec.codes.outline:
         mask &= ~ndimage.binary_erosion(mask, iterations=2)
-    _expect(spec, twin, spec.codes.label, mask)
+    _expect(spec, twin, _exact(spec, twin, image, spec.codes.label), mask)
     yield {}, image.number, _grey(mask)
+
+
+def _exact(spec: Masks, twin: Twin, image: TwinImage, label: str) -> str:
+    """The label, or the one that the first block has for the image, where that is a kind of it."""
+    (first, *_) = twin.manifest.layout.annotations
+    if not spec.takes_label:
+        return label
+    if first.kind == "folder_label":
+        said = first.labels[image.fields[first.field]]
+    else:
+        cells, columns = twin.columns[image.path], first.columns[0]
+        codes = [cells[columns.column]] if columns.style == "column" else columns.labels
+        (said,) = (
+            columns.labels[code]
+            for code in codes
+            if columns.style == "column" or cells[code] in columns.present
+        )
+    return said if label in wholes_of(said) else label
 
 
 def _coded(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
@@ -59,7 +78,7 @@ def _coded(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> 
         if may_be_empty and (image.number + place) % 4 == 3:
             mask[:] = False
         pixels[mask] = _value(code)
-        _expect(spec, twin, label, mask)
+        _expect(spec, twin, _exact(spec, twin, image, label), mask)
     if codes.snap and codes.ignore:
         pixels[0, 0] = pixels[0, 0] + np.where(pixels[0, 0] < 128, 1, -1)
     yield {}, image.number, pixels.astype(np.uint8 if pixels.max() < 256 else np.uint16)
