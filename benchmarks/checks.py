@@ -53,6 +53,10 @@ MODALITY_WORDS = {
     "OP": ["fundus photograph"], "CBCT": ["cone-beam CT"], "SM": ["histopathology"],
     "PT": ["PET"],
 }  # fmt: skip
+PROMPT = (
+    "Describe the image in plain sentences for a reader who knows medicine, name every finding "
+    "that is listed, and add nothing that the list does not say."
+)
 PLANES = ("axial", "coronal", "sagittal")
 POSITIONS = tuple(
     f"{row} {column}" for row in ("upper", "lower") for column in ("left", "center", "right")
@@ -634,6 +638,22 @@ def marked_up(text: str, story: Story, rng: random.Random) -> str | None:
     return rng.choice((f"**Findings** {text}", f"# Report\n{text}", f"- {text}", f"`{text}`"))
 
 
+def echoed(text: str, story: Story, rng: random.Random) -> str | None:
+    """A part of the prompt."""
+    return f"{upper(' '.join(PROMPT.split()[2:18]).rstrip(','))}. {text}"
+
+
+def mixed(text: str, story: Story, rng: random.Random) -> str | None:
+    """A Chinese word in an English text."""
+    return text.replace(" the ", " the\u7684 ", 1) if " the " in text else None
+
+
+def chatted(text: str, story: Story, rng: random.Random) -> str | None:
+    """An opening that speaks to the user."""
+    openings = ("Sure! ", "Certainly, ", "Here is the caption: ", "Answer: ", "As requested, ")
+    return f"{rng.choice(openings)}{text}"
+
+
 def file_told(text: str, story: Story, rng: random.Random) -> str | None:
     """The file is named."""
     name = Path(story.sample.source_path).name
@@ -708,6 +728,9 @@ STORY_FAULTS: dict[str, tuple[Fault, tuple[str, ...]]] = {
 TEXT_FAULTS: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "cut off": (cut_off, ("truncated",)),
     "loop": (repeated, ("loop",)),
+    "prompt repeated": (echoed, ("echo",)),
+    "two scripts": (mixed, ("language",)),
+    "typing of a chat": (chatted, ("echo", "style")),
     "markdown": (marked_up, ("style",)),
     "file name": (file_told, ("file_name",)),
 }
@@ -726,7 +749,7 @@ class Tally:
 def codes(text: str, story: Story) -> tuple[set[str], str]:
     """The checks that a text fails, and what they say."""
     facts = facts_of(story.sample)
-    found = wrongs(claim(text, facts, Asked(targets=story.targets)))
+    found = wrongs(claim(text, facts, Asked(targets=story.targets, prompt=PROMPT)))
     return {one.code for one in found}, "; ".join(one.message for one in found)
 
 

@@ -34,6 +34,7 @@ _NOT_PLACED = {
 }  # fmt: skip
 _SKIPPED = {"the", "a", "an", "left", "right", "both", "either", "this", "these", "its"}
 _JOINING = {"and", "or", ",", "nor", "the", "、", "及", "和", "或", "与"}
+_BOTH_REACH = 8  # words between "both" and "and"
 _SIDE_REACH = 3  # words between a side and the term behind it
 
 
@@ -172,6 +173,8 @@ def _with_sides(
         return mentions, []
     found, loose = list(mentions), []
     for side in sides:
+        if words[side.first] == "both" and _joins_two(side, words):
+            continue
         number = _owner(side, found, words)
         if number is None:
             loose.append(side)
@@ -180,6 +183,12 @@ def _with_sides(
             both = known and known != side.value
             found[number] = found[number]._replace(side="both" if both else side.value)
     return found, loose
+
+
+def _joins_two(side: Cue, words: list[str]) -> bool:
+    """Whether "both" means two things, as in "both a cyst and a tumor" and "both are seen"."""
+    after = words[side.last : side.last + _BOTH_REACH]
+    return "and" in after or not after or after[0] in ("are", "of", "were", "have", "can")
 
 
 def _owner(side: Cue, mentions: list[Mention], words: list[str]) -> int | None:

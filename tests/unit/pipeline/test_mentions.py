@@ -87,6 +87,7 @@ def test_chinese_scopes(text: str) -> None:
         ("A right-sided pleural effusion.", "right"),
         ("Pleural effusion on the left side.", "left"),
         ("Bilateral pleural effusion.", "both"),
+        ("Both femoral heads.", "both"),
         ("A kidney.", ""),
         ("A kidney in the upper left of the image.", ""),
         ("A kidney in the left half of the image.", ""),
@@ -100,6 +101,12 @@ def test_sides_of_the_patient(text: str, side: str) -> None:
 def test_each_of_two_terms_keeps_its_side() -> None:
     mentions = read_text("The left kidney and the spleen on the right.").mentions
     assert [one.side for one in mentions] == ["left", "right"]
+
+
+def test_both_of_two_things_is_no_side() -> None:
+    reading = read_text("Both a kidney tumor and a spleen are shown. Both are seen.")
+    assert [one.side for one in reading.mentions] == ["", ""]
+    assert reading.loose_sides == []
 
 
 def test_a_side_alone_belongs_to_nothing() -> None:
