@@ -25,7 +25,7 @@ class Term:
         base: The term without its side; the term itself where it has none.
         article: "a", "an", "the", or "" for what takes none.
         part_of: The term that this one is a part or a kind of, or "": where a neutrophil is, a
-            white blood cell is.
+            white blood cell is. Several are separated by ";".
         zh: The term in Chinese, with its side.
     """
 
@@ -36,12 +36,17 @@ class Term:
     base: str
     article: str
     part_of: str
-    zh: str = ""
+    zh: str
 
     @property
     def with_article(self) -> str:
         """The singular with its article, as in "a white blood cell"."""
         return f"{self.article} {self.term}".strip()
+
+    @property
+    def wholes(self) -> tuple[str, ...]:
+        """The terms that this one is directly a part or a kind of."""
+        return tuple(self.part_of.split(";")) if self.part_of else ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,23 +97,26 @@ def terms() -> dict[str, Term]:
     found: dict[str, Term] = {}
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, strict=True)
-        if reader.fieldnames not in (COLUMNS, COLUMNS[:-1]):
+        if reader.fieldnames != COLUMNS:
             raise ManifestError(path.name, f"columns are {reader.fieldnames}, not {COLUMNS}")
         for number, row in enumerate(reader, start=2):
             _add_term(found, row, f"{path.name}:{number}")
     for one in found.values():
-        if one.part_of and one.part_of not in found:
-            raise ManifestError(path.name, f"{one.term!r} is part of {one.part_of!r}, no term")
+        for whole in one.wholes:
+            if whole not in found:
+                raise ManifestError(path.name, f"{one.term!r} is part of {whole!r}, no term")
     return found
 
 
 def wholes_of(name: str) -> frozenset[str]:
     """Every term that a term is a part or a kind of, directly or by another one."""
     found: set[str] = set()
-    above = terms()[name].part_of
-    while above and above not in found:
-        found.add(above)
-        above = terms()[above].part_of
+    ahead = [*terms()[name].wholes]
+    while ahead:
+        above = ahead.pop()
+        if above not in found:
+            found.add(above)
+            ahead += terms()[above].wholes
     return frozenset(found)
 
 

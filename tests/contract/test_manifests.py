@@ -8,6 +8,7 @@ import yaml
 
 from converters.manifest import LoadedManifest, Manifest, list_sources
 from converters.vocabulary import MANIFESTS, Term, modality, terms, vocabulary, words
+from pipeline.phrasing import said_words
 
 
 def test_keys_stand_in_the_order_of_the_schema(source: str) -> None:
@@ -99,6 +100,62 @@ def test_a_term_that_names_a_side_says_so() -> None:
     for one in terms().values():
         named = set(re.findall(r"\b(left|right)\b", one.term))
         assert named == ({one.side} if one.side else set())
+
+
+LATIN = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?")
+# Names of scales, sequences, tracers and vertebrae, and grades, that Chinese writes in Latin.
+LATIN_IN_CHINESE = {"BI-RADS", "CT", "FDG", "FLAIR", "ISUP", "X"}
+# One word in Chinese, which has no plural.
+SAME_IN_CHINESE = [{"cell nuclei", "cell nucleus"}, {"pulmonary arteries", "pulmonary artery"}]
+
+
+@pytest.mark.parametrize("one", terms().values(), ids=lambda one: one.term)
+def test_a_term_has_a_chinese_word(one: Term) -> None:
+    assert re.search(r"[\u4e00-\u9fff]", one.zh), "give the row its Chinese term"
+    strange = {
+        word
+        for word in LATIN.findall(one.zh)
+        if word not in LATIN_IN_CHINESE and not re.fullmatch("[A-EL-T]", word)
+    }
+    assert strange == set()
+    assert not re.search(r"[,;()。，；]|^\s|\s$", one.zh)
+
+
+@pytest.mark.parametrize("one", terms().values(), ids=lambda one: one.term)
+def test_a_chinese_term_names_the_same_side(one: Term) -> None:
+    if one.side:
+        assert one.zh.startswith({"left": "左", "right": "右"}[one.side])
+    else:
+        assert not re.search("^[左右]", one.zh)
+
+
+def test_no_two_terms_of_a_role_are_one_in_chinese() -> None:
+    for first, second in combinations(terms().values(), 2):
+        if first.role == second.role and first.zh == second.zh:
+            assert {first.term, second.term} in SAME_IN_CHINESE
+
+
+def test_a_term_and_its_other_side_differ_by_the_side_in_chinese() -> None:
+    for one in terms().values():
+        if one.side == "left":
+            words = re.sub(r"\bleft\b", "right", one.term)
+            if words in terms():
+                assert terms()[words].zh == "右" + one.zh[1:]
+
+
+def test_every_closed_word_has_a_chinese_one() -> None:
+    codes = words("modality")
+    names = {modality(code).name for code in codes}
+    assert {modality(code).image for code in codes} <= set(said_words("zh", "images"))
+    assert names <= set(said_words("zh", "modalities"))
+    assert words("anatomy") <= set(said_words("zh", "anatomies"))
+    assert words("department") <= set(said_words("zh", "departments"))
+
+
+def test_every_view_of_a_manifest_has_a_chinese_word(loaded: LoadedManifest) -> None:
+    layout = loaded.manifest.layout.model_dump()
+    views = set((layout.get("views") or {}).values())
+    assert views <= set(said_words("zh", "views"))
 
 
 def test_terms_are_sorted() -> None:
