@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from converters.errors import CaseError
+from converters.imaging.dicom_marks import KINDS, kind_of
 from converters.imaging.dicom_slices import Slice
 from converters.imaging.volumes import MAX_SHEAR, Affine, require_geometry
 
@@ -52,11 +53,12 @@ def affine_of(slices: Sequence[Slice], name: str) -> Affine:
 
     Raises:
         CaseError: ``geometry_invalid``: tags that are missing or not finite, two slices at one
-            place, gaps, slices that are shifted, a gantry tilt; ``shape_mismatch``: slices of
-            several sizes.
+            place, gaps, slices that are shifted, a gantry tilt, several kinds of image;
+            ``shape_mismatch``: slices of several sizes.
     """
     _require_tags(slices, name)
     _require_alike(slices, name)
+    _require_one_kind(slices, name)
     step = _step(slices, name)
     first = slices[0]
     assert first.directions
@@ -94,6 +96,19 @@ def _require_alike(slices: Sequence[Slice], name: str) -> None:
     spread = np.ptp([one.spacing_mm or () for one in slices], axis=0).max()
     if spread > SAME_MM:
         raise CaseError("geometry_invalid", f"{name}: pixel spacing differs by {spread:.3g} mm")
+
+
+def _require_one_kind(slices: Sequence[Slice], name: str) -> None:
+    """Refuse slices of several echoes, b-values, ... that no volume could be made of."""
+    for kind in KINDS:
+        seen = sorted({kind_of(one.marks, kind) for one in slices})
+        if len(seen) > 1:
+            said = ", ".join(repr(value) for value in seen[:4])
+            raise CaseError(
+                "geometry_invalid",
+                f"{name}: {len(slices)} slices of one stack differ in {kind}, which has "
+                f"{len(seen)} values ({said}): no one volume",
+            )
 
 
 def _step(slices: Sequence[Slice], name: str) -> npt.NDArray[np.float64]:

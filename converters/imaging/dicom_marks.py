@@ -1,6 +1,6 @@
 """What tells the volumes of a DICOM series apart: b-value, echo time, phase, kind of image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydicom.dataset import Dataset
 
@@ -37,6 +37,9 @@ _MARKS: dict[str, tuple[tuple[str, str], ...]] = {
     "acquisition_time": (("", "AcquisitionTime"),),
 }
 MARKS = tuple(_MARKS)
+# Those that no two slices of one volume differ in. The others vary from slice to slice in an
+# ordinary series: each slice has its time, and a scan may be several acquisitions.
+KINDS = ("b_value", "echo_time", "inversion_time", "temporal_position", "image_type")
 _SIEMENS = (0x0019, "SIEMENS MR HEADER", 0x0C)  # the b-value, where the standard's is missing
 
 
@@ -73,6 +76,16 @@ def marks_of(header: Dataset, groups: Sequence[Dataset]) -> dict[str, str]:
     if "b_value" not in marks and (own := _siemens_b_value(header)):
         marks["b_value"] = own
     return marks
+
+
+def kind_of(marks: Mapping[str, str], name: str) -> str:
+    """What a slice says of one of the :data:`KINDS`; "" where it says nothing.
+
+    The first two values of Image Type (0008,0008) say whether pixels are original and who they
+    are of; those that follow say what they show: magnitude or phase, water or fat.
+    """
+    text = marks.get(name, "")
+    return "\\".join(text.split("\\")[2:]) if name == "image_type" else text
 
 
 def _plain(text: str) -> str:

@@ -79,8 +79,9 @@ def group_series(files: Iterable[ImageFile]) -> list[SeriesFiles]:
     """The volumes that files hold, in the order of their first slices' paths.
 
     Slices of one Series Instance UID belong together. They are several volumes where their
-    size, directions, pixel spacing, stack or frame of reference differ, or where several lie
-    at one place and attributes (b-value, echo time, ...) tell them apart.
+    size, directions, pixel spacing, stack or frame of reference differ, where they are of
+    several kinds (b-value, echo time, ...) wherever they lie, or where several lie at one place
+    and other attributes tell them apart.
     """
     series: dict[tuple[str, str], list[ImageFile]] = {}
     for file in files:

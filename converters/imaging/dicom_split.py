@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from converters.imaging.dicom_geometry import MAX_TURN, SAME_MM, depth_along, plane_of
-from converters.imaging.dicom_marks import MARKS
+from converters.imaging.dicom_marks import KINDS, MARKS, kind_of
 from converters.imaging.dicom_slices import Slice
 
 _MARKS_TOGETHER = 3  # attributes that may be needed to tell the volumes of a series apart
@@ -16,13 +16,15 @@ _MARKS_TOGETHER = 3  # attributes that may be needed to tell the volumes of a se
 def split_slices(slices: Sequence[Slice]) -> Iterator[tuple[dict[str, str], list[Slice]]]:
     """The volumes among the slices of a series, each with what tells it from the others.
 
-    First by size, directions, pixel spacing, stack and frame of reference; then, where several
-    slices lie at one place, by attributes.
+    First by size, directions, pixel spacing, stack and frame of reference; then by what no two
+    slices of a volume differ in (b-value, echo time, ...), wherever they lie; then, where several
+    slices still lie at one place, by other attributes.
     """
     stacks = _stacks(slices)
     for stack, told in zip(stacks, _told_apart(stacks), strict=True):
-        for part, own in _split_by_marks(stack):
-            yield {**told, **part}, own
+        for kind, alike in _split_by_kinds(stack):
+            for part, own in _split_by_marks(alike):
+                yield {**told, **kind, **part}, own
 
 
 def _stacks(slices: Sequence[Slice]) -> list[list[Slice]]:
@@ -79,6 +81,51 @@ def _described(one: Slice) -> dict[str, str]:
         "directions": " ".join(f"{value + 0.0:.3f}" for value in directions),
         "frame_of_reference": one.frame_of_reference_uid,
     }
+
+
+def _split_by_kinds(stack: list[Slice]) -> list[tuple[dict[str, str], list[Slice]]]:
+    """A stack by kinds of image; as it is where that would leave each slice on its own.
+
+    Acquisitions that lie between each other or one behind the other share no place, and look
+    like one volume. What differs from slice to slice is refused when the volume is read.
+    """
+    varied = [name for name in KINDS if len({kind_of(one.marks, name) for one in stack}) > 1]
+    depths = depth_along(stack)
+    if not varied or depths is None:
+        return [({}, stack)]
+    groups = _by_kinds(stack, varied)
+    places = _places(depths)
+    if places.any() and all(np.ptp(places[at]) == 0 for at in groups.values()):
+        return [({}, stack)]
+    names = _fewest(stack, varied, len(groups))
+    found = []
+    for _, at in sorted(groups.items()):
+        own = [stack[n] for n in at]
+        found.append(({name: _mark_of(own, name) for name in names}, own))
+    return found
+
+
+def _by_kinds(stack: Sequence[Slice], names: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for at, one in enumerate(stack):
+        groups.setdefault(tuple(kind_of(one.marks, name) for name in names), []).append(at)
+    return groups
+
+
+def _fewest(stack: Sequence[Slice], varied: Sequence[str], groups: int) -> tuple[str, ...]:
+    """The fewest attributes that tell all the groups apart."""
+    return next(
+        names
+        for count in range(1, len(varied) + 1)
+        for names in combinations(varied, count)
+        if len(_by_kinds(stack, names)) == groups
+    )
+
+
+def _mark_of(own: Sequence[Slice], name: str) -> str:
+    """The attribute as all say it; only what tells the kind where they differ in the rest."""
+    said = {one.marks.get(name, "") for one in own}
+    return said.pop() if len(said) == 1 else kind_of(own[0].marks, name)
 
 
 def _split_by_marks(stack: list[Slice]) -> list[tuple[dict[str, str], list[Slice]]]:

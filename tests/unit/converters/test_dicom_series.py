@@ -257,12 +257,84 @@ def test_volumes_at_one_place_are_told_apart(written, tag, name, values) -> None
     assert np.array_equal(volumes[1], STORED.T + 1000)
 
 
-def test_a_tag_that_varies_within_one_volume_splits_nothing(written) -> None:
+@pytest.mark.parametrize(
+    ("tag", "values"),
+    [
+        ("TriggerTime", [10, 20, 30, 40, 50]),
+        ("AcquisitionTime", ["101010", "101011", "101012", "101013", "101014"]),
+        ("AcquisitionNumber", [1, 1, 1, 2, 2]),
+        (
+            "ImageType",
+            [["ORIGINAL", "PRIMARY", "AXIAL"]] * 3 + [["DERIVED", "PRIMARY", "AXIAL"]] * 2,
+        ),
+    ],
+)
+def test_a_tag_that_varies_within_one_volume_splits_nothing(written, tag, values) -> None:
+    files = {
+        f"{at}.dcm": slice_dataset(STORED[at], places()[at], key=at, **{tag: values[at]})
+        for at in range(5)
+    }
+    root = written(files)
+    assert [dict(one.part) for one in groups(root)] == [{}]
+    assert np.array_equal(only_volume(root).values, STORED.T)
+
+
+KINDS = [
+    ("DiffusionBValue", "b_value", (None, 800.0)),
+    ("EchoTime", "echo_time", (10, 90)),
+    ("TemporalPositionIdentifier", "temporal_position", (1, 2)),
+    ("ImageType", "image_type", (["ORIGINAL", "PRIMARY", "M"], ["ORIGINAL", "PRIMARY", "P"])),
+    ("InversionTime", "inversion_time", (150, 2000)),
+]
+
+
+@pytest.mark.parametrize("start", [1.25, 12.5], ids=["between", "behind"])
+@pytest.mark.parametrize(("tag", "name", "values"), KINDS)
+def test_acquisitions_that_share_no_place_are_told_apart(written, tag, name, values, start) -> None:
+    """The second lies between the slices of the first, or right behind them."""
+    files = {}
+    for number, value in enumerate(values):
+        tags = {} if value is None else {tag: value}
+        for at in range(5):
+            files[f"{number}-{at}.dcm"] = slice_dataset(
+                STORED[at] + 1000 * number, places()[at] + [0, 0, number * start],
+                modality="MR", key=(number, at), **tags,
+            )  # fmt: skip
+    root = written(files)
+    found = groups(root)
+    assert [list(one.part) for one in found] == [[name], [name]]
+    volumes = [read_series(root, one) for one in found]
+    assert np.array_equal(volumes[0].values, STORED.T)
+    assert np.array_equal(volumes[1].values, STORED.T + 1000)
+    assert all(np.isclose(one.affine[2, 2], 2.5) for one in volumes)
+
+
+def test_frames_of_two_times_between_each_other_are_told_apart(written) -> None:
+    both = np.concatenate([STORED, STORED + 1000])
+    between = list(np.add(places(), [0, 0, 1.25]))
+    found = enhanced_dataset(both, [*places(), *between], modality="MR",
+                             b_values=[0.0] * 5 + [800.0] * 5)  # fmt: skip
+    root = written({"mf.dcm": found})
+    parts = {one.part["b_value"]: read_series(root, one).values for one in groups(root)}
+    assert np.array_equal(parts["0"], STORED.T)
+    assert np.array_equal(parts["800"], STORED.T + 1000)
+
+
+def test_an_echo_time_of_each_slice_is_refused_by_name(written) -> None:
     files = {
         f"{at}.dcm": slice_dataset(STORED[at], places()[at], key=at, EchoTime=10 + at)
         for at in range(5)
     }
-    assert [dict(one.part) for one in groups(written(files))] == [{}]
+    why, message = reason(written(files))
+    assert why == "geometry_invalid"
+    assert "differ in echo_time, which has 5 values ('10', '11', '12', '13')" in message
+
+
+def test_no_more_is_said_of_kinds_than_tells_them_apart(written) -> None:
+    """Image type and echo time differ together: one of them is enough."""
+    types = (["ORIGINAL", "PRIMARY", "M"], ["ORIGINAL", "PRIMARY", "P"])
+    found = groups(written(repeated(EchoTime=(10, 90), ImageType=types)))
+    assert [dict(one.part) for one in found] == [{"echo_time": "10"}, {"echo_time": "90"}]
 
 
 def test_two_tags_together_tell_four_volumes_apart(written) -> None:
