@@ -12,9 +12,9 @@ from pipeline.view import SAME_PLACE, View, overlap
 
 # Objects of these roles are one thing each: a red blood cell is not also a platelet.
 OBJECT_ROLES = ("cell", "instrument", "device")
-# Where a term of these roles is part of another one of them, it is a kind of it: a neutrophil is a
-# white blood cell. A kidney tumor is in a kidney and no kind of one.
-_KIND_ROLES = (*OBJECT_ROLES, "lesion", "diagnosis", "grade", "sign", "phase", "tissue")
+# Of these each thing is given one name, which may be the wider one: what is called a white blood
+# cell may be a neutrophil. Of diseases a source says for each name whether it holds.
+_NAMED_ONCE = (*OBJECT_ROLES, "grade")
 _STEPS = re.compile(r"\b([0-9A-E])(?: to ([0-9A-E]))?$")
 _LITTLE_WORDS = frozenset({"left", "right", "of", "the", "and", "with", "no"})
 
@@ -42,12 +42,12 @@ def absent(view: View) -> list[str]:
     A kind of what is there may be what it is: where a white blood cell is, it may be a
     neutrophil; and of two steps of a scale that overlap both may be right.
     """
-    present = {f.label for f in view.sample.findings if f.role in _KIND_ROLES}
+    present = {finding.label for finding in view.sample.findings}
     grades = [label for label in present if term(label).role == "grade"]
     return [
         name
         for name in view.sample.absent
-        if not (term(name).role in _KIND_ROLES and wholes_of(name) & present)
+        if not (term(name).role in _NAMED_ONCE and wholes_of(name) & present)
         and not any(_share_a_step(label, name) for label in grades)
     ]
 
