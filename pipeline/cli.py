@@ -12,6 +12,7 @@ FORMATS = (
     "counting", "measurement", "position", "multiple_choice", "open_question", "recognition",
     "multi_region", "report", "conversation", "comparison", "grading", "surgical_phase",
 )  # fmt: skip
+LANGUAGES = ("en", "zh")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
                      help="who writes the text (default: %(default)s, no model)")  # fmt: skip
     out.add_argument("--formats", type=names(FORMATS), default=FORMATS, metavar="A,B",
                      help=f"kinds of text, of: {', '.join(FORMATS)} (default: all)")  # fmt: skip
-    out.add_argument("--languages", type=names(("en",)), default=("en",), metavar="A,B",
-                     help="languages, of: en (default: en)")  # fmt: skip
+    out.add_argument("--languages", type=names(LANGUAGES), default=("en",), metavar="A,B",
+                     help=f"languages, of: {', '.join(LANGUAGES)} (default: en)")  # fmt: skip
     out.add_argument("--boxes", choices=["unit", "thousand"], default="unit",
                      help="numbers of boxes: from 0 to 1 with two decimals (unit), or whole from "
                      "0 to 1000 (thousand) (default: %(default)s)")  # fmt: skip

@@ -117,3 +117,86 @@ def test_two_right_options_are_refused() -> None:
     both = replace(KNOWN, findings=(*KNOWN.findings, replace(KNOWN.findings[0], label="spleen")))
     view = replace(VIEW, sample=replace(both, absent=()))
     assert failed_check(replace(CHOICE, view=view)) is not None
+
+
+CHINESE = replace(
+    TRUE, question="图中显示了什么？", answer="图中可见左肾，最大径约43 mm。", language="zh"
+)
+CHINESE_CHOICE = replace(
+    CHOICE, language="zh", question="图中可见哪个器官？\nA. 脾脏\nB. 左肾", answer="B. 左肾"
+)
+CHINESE_NAMED = replace(
+    NAMED,
+    language="zh",
+    question="<box>[[0.20, 0.10, 0.60, 0.40]]</box>标出的是什么？",
+    answer="<ref>左肾</ref>",
+)
+
+
+@pytest.mark.parametrize("text", [CHINESE, CHINESE_CHOICE, CHINESE_NAMED])
+def test_true_chinese_texts_pass(text: Text) -> None:
+    assert failed_check(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "check"),
+    [
+        (CHINESE, {"answer": "图中可见右肾。"}, "labels"),
+        (CHINESE, {"answer": "图中可见左肾和肝脏。"}, "labels"),
+        (CHINESE, {"answer": "图中可见左侧肾上腺。"}, "labels"),
+        (CHINESE, {"answer": "图中可见左肾，最大径约53 mm。"}, "numbers"),
+        (CHINESE, {"answer": "图中可见两个左肾。"}, "numbers"),
+        (CHINESE, {"answer": "图中没有左肾。"}, "polarity"),
+        (CHINESE, {"answer": "未见左肾。"}, "polarity"),
+        (CHINESE, {"answer": "图中无左肾。"}, "polarity"),
+        (CHINESE, {"answer": "图中可见左肾，it is large。"}, "language"),
+        (CHINESE, {"answer": "The image shows it."}, "language"),
+        (CHINESE, {"answer": "圖中可見左肾。"}, "language"),
+        (CHINESE, {"answer": "画像には左肾がある。"}, "language"),
+        (CHINESE, {"answer": "43 mm"}, "language"),
+        (CHINESE, {"answer": "图中可见左肾, 最大径约43 mm。"}, "residue"),
+        (CHINESE, {"answer": "图中可见左肾."}, "residue"),
+        (CHINESE, {"answer": "图中可见左肾。。"}, "residue"),
+        (CHINESE, {"answer": "图中可见左肾的的。"}, "residue"),
+        (CHINESE, {"question": "图中是否可见肝脏？"}, "labels"),
+        (CHINESE_CHOICE, {"answer": "A. 左肾"}, "options"),
+        (CHINESE_CHOICE, {"question": "左肾在哪一侧？\nA. 脾脏\nB. 左肾"}, "leak"),
+        (
+            CHINESE_NAMED,
+            {"question": "<box>[[0.20, 0.10, 0.60, 0.40]]</box>标出的是左肾吗？"},
+            "leak",
+        ),
+    ],
+)
+def test_a_fault_in_chinese_is_found(text: Text, changes: dict[str, str], check: str) -> None:
+    failed = failed_check(replace(text, **changes))
+    assert failed is not None
+    assert failed[0] == check
+
+
+@pytest.mark.parametrize("answer", ["否，图中未见脾脏。", "没有，未见脾脏。", "未见脾脏。"])
+def test_what_is_absent_is_denied_in_chinese(answer: str) -> None:
+    draft = replace(CAPTION, labels=(), denied=("spleen",))
+    assert failed_check(replace(CHINESE, draft=draft, answer=answer)) is None
+
+
+def test_what_is_absent_is_not_affirmed_in_chinese() -> None:
+    draft = replace(CAPTION, labels=(), denied=("spleen",))
+    failed = failed_check(replace(CHINESE, draft=draft, answer="图中可见脾脏。"))
+    assert failed is not None
+    assert failed[0] == "polarity"
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_right"),
+    [
+        ("可见左肾。未见脾脏。", True),
+        ("可见左肾。可见脾脏。", False),
+        ("未见左肾。未见脾脏。", False),
+        ("可见左肾。", False),
+    ],
+)
+def test_chinese_clauses_affirm_or_deny(answer: str, is_right: bool) -> None:
+    draft = replace(CAPTION, denied=("spleen",))
+    failed = failed_check(replace(CHINESE, draft=draft, answer=answer))
+    assert (failed is None) == is_right

@@ -8,7 +8,7 @@ import pytest
 from converters.manifest import load_manifest
 from converters.records import Box, Exchange, Finding, Sample
 from converters.vocabulary import term
-from pipeline.cli import FORMATS
+from pipeline.cli import FORMATS, LANGUAGES
 from pipeline.pairs import Pair
 from pipeline.write_text import TextSettings, pairs_of
 
@@ -80,19 +80,23 @@ SAMPLES = {
 }
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", FORMATS)
-def test_text_is_the_golden_one(name: str, golden: Callable[[str, str], None]) -> None:
+def test_text_is_the_golden_one(
+    name: str, language: str, golden: Callable[[str, str], None]
+) -> None:
     sample, source = SAMPLES.get(name, (SAMPLE, CT.name))
     manifest = load_manifest(source).manifest
-    made = pairs_of(sample, manifest, TextSettings(formats=(name,), languages=("en",)))
+    made = pairs_of(sample, manifest, TextSettings(formats=(name,), languages=(language,)))
     lines = []
     for pair in made:
         assert isinstance(pair, Pair)
         lines += [f"# {pair.template}", *(f"{m.role}: {m.content}" for m in pair.messages), ""]
-    golden(f"text/{name}.en.txt", "\n".join(lines))
+    golden(f"text/{name}.{language}.txt", "\n".join(lines))
 
 
-def test_prompt_is_the_golden_one(golden: Callable[[str, str], None]) -> None:
-    pair = pairs_of(SAMPLE, CT, TextSettings(formats=("caption",), languages=("en",)))[0]
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_prompt_is_the_golden_one(language: str, golden: Callable[[str, str], None]) -> None:
+    pair = pairs_of(SAMPLE, CT, TextSettings(formats=("caption",), languages=(language,)))[0]
     assert isinstance(pair, Pair)
-    golden("text/prompt.en.txt", pair.prompt)
+    golden(f"text/prompt.{language}.txt", pair.prompt)

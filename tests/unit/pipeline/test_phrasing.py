@@ -9,7 +9,17 @@ from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
 from converters.errors import SettingsError
-from pipeline.phrasing import Draws, _phrasing, digest_order, render, template_digest, templates_of
+from pipeline.languages import LANGUAGES
+from pipeline.phrasing import (
+    TEMPLATES,
+    Draws,
+    _phrasing,
+    digest_order,
+    render,
+    spoken,
+    template_digest,
+    templates_of,
+)
 
 
 def test_same_seed_gives_same_words() -> None:
@@ -78,6 +88,50 @@ def test_every_template_has_a_question_and_an_answer() -> None:
         asked = {block for block in blocks if block.startswith("question")}
         assert asked
         assert blocks == asked | {block.replace("question", "answer", 1) for block in asked}
+
+
+def test_every_template_is_there_in_every_language() -> None:
+    english = set(TEMPLATES.rglob("*.en.j2"))
+    chinese = {
+        path.with_name(path.name.replace(".zh.", ".en.")) for path in TEMPLATES.rglob("*.zh.j2")
+    }
+    # The source's own words are in its own language alone.
+    assert english - chinese == {TEMPLATES / "own_question/as_given.en.j2"}
+    assert chinese <= english
+
+
+@pytest.mark.parametrize(
+    ("text", "closed_up"),
+    [
+        ("图像显示肝脏。 约 182 mm 。", "图像显示肝脏。约182 mm。"),
+        ("A. 肝脏", "A. 肝脏"),
+        ("- 左肾", "- 左肾"),
+        ("BI-RADS 4类", "BI-RADS 4类"),
+        ("<box>[[0.1, 0.2]]</box> 标出", "<box>[[0.1, 0.2]]</box>标出"),
+    ],
+)
+def test_chinese_has_no_blanks_between_its_characters(text: str, closed_up: str) -> None:
+    assert LANGUAGES["zh"].close_up(text) == closed_up
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("三个", "3个"),
+        ("十二处", "12处"),
+        ("二十个", "20个"),
+        ("四十五枚", "45枚"),
+        ("一致", "一致"),
+    ],
+)
+def test_chinese_numerals_are_numbers(text: str, digits: str) -> None:
+    assert LANGUAGES["zh"].numbers(text) == digits
+
+
+def test_a_closed_word_is_spoken_in_chinese() -> None:
+    assert spoken("zh", "left kidney") == "左肾"
+    assert spoken("zh", "General Surgery") == "普通外科"
+    assert spoken("en", "left kidney") == "left kidney"
 
 
 def test_a_digest_is_a_digest() -> None:
