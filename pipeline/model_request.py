@@ -108,6 +108,18 @@ class Request:
             "attempt": self.attempt,
         }
 
+    @property
+    def settings(self) -> str:
+        """What a row says of how its text was drawn, canonical JSON."""
+        return canonical(
+            {
+                "model": self.model,
+                "sampling": self.sampling.record(),
+                "schema": self.schema,
+                "attempt": self.attempt,
+            }
+        )
+
     def messages(self, image: Json) -> list[Json]:
         """The messages, with the image as the receiver wants it.
 

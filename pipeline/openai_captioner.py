@@ -25,6 +25,7 @@ from converters.errors import GmaiError, SettingsError
 from pipeline.captioner import Answer
 from pipeline.chat_body import Body, body_of, media_type, most_tokens
 from pipeline.digests import digest_bytes
+from pipeline.limited_reply import limit_reply
 from pipeline.model_request import Request
 from pipeline.pace import Turns, again, backoff_seconds
 from pipeline.reply import (
@@ -36,7 +37,6 @@ from pipeline.reply import (
 from pipeline.server_settings import ServerSettings
 from pipeline.token_budget import TokenBudget
 
-_LARGEST_REPLY = 16 << 20  # bytes
 _NO_KEY = "none"  # what servers without keys are told
 _CONNECT_SECONDS = 10.0
 _REFUSED_AT_FIRST = 20  # prompts refused in a row, none answered before: it is not the prompts
@@ -220,26 +220,33 @@ class OpenAICaptioner:
     async def _answer(self, request: Request, image: bytes) -> Answer | GmaiError:
         """Try until there is an answer, or a reason why there is none."""
         body: Body = {}
-        tries, ends_at = 0, None
+        failure: Failure | None = None
+        tries = failures = 0
+        ends_at = float("inf")
         while True:
             try:
-                place = await self._turns.take()
+                place = await self._turns.take(is_next=failure is not None)
             except GmaiError as error:
                 return error
             body = body or body_of(request, image)
-            if ends_at is None:  # its time begins with its first sending, not in the queue
+            if failure is None or failure.is_unreached:
+                # Its time begins with its first sending, not in the queue.
                 ends_at = self._loop.time() + self._server.prompt_seconds
+            elif self._loop.time() >= ends_at:
+                self._turns.give_back(place)
+                return self._given_up(failure, tries)
             outcome = await self._at(place, request, body, ends_at)
             if not isinstance(outcome, Failure):
                 return outcome
-            if outcome.is_unreached:
-                ends_at = None
+            failure = outcome
+            if failure.is_unreached:
                 continue
-            tries += outcome.counts
-            wait = outcome.wait_seconds or backoff_seconds(tries)
+            tries += failure.counts
+            wait = failure.wait_seconds or backoff_seconds(failures)
+            failures += 1
             is_late = self._loop.time() + wait >= ends_at
-            if outcome.is_final or tries >= self._server.tries or is_late:
-                return self._given_up(outcome, tries)
+            if failure.is_final or tries >= self._server.tries or is_late:
+                return self._given_up(failure, tries)
             await asyncio.sleep(wait)
 
     def _given_up(self, failure: Failure, tries: int) -> Answer:
@@ -366,7 +373,7 @@ def _client(url: str, key: str, server: ServerSettings) -> openai.AsyncOpenAI:
         limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
         # A redirect would carry a prompt to somebody who was not named.
         follow_redirects=False,
-        event_hooks={"response": [_limit_reply]},
+        event_hooks={"response": [limit_reply]},
     )
     client = openai.AsyncOpenAI(
         base_url=url,
@@ -378,29 +385,3 @@ def _client(url: str, key: str, server: ServerSettings) -> openai.AsyncOpenAI:
     )
     client.organization = client.project = None  # read from the environment, for one server only
     return client
-
-
-async def _limit_reply(response: httpx2.Response) -> None:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise httpx2.DecodingError("a reply is packed, which was not asked for")
-    stream = response.stream
-    assert isinstance(stream, httpx2.AsyncByteStream)
-    response.stream = _Limited(stream)
-
-
-class _Limited(httpx2.AsyncByteStream):
-    """A reply that ends in an error where it is larger than any answer."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
-        left = _LARGEST_REPLY
-        async for piece in self._stream:
-            left -= len(piece)
-            if left < 0:
-                raise httpx2.ReadError("a reply is larger than any answer")
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()

@@ -94,8 +94,11 @@ class Turns:
         self._failure: GmaiError | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self) -> int:
+    async def take(self, *, is_next: bool = False) -> int:
         """The number of a server that has room for one request, first come, first served.
+
+        Args:
+            is_next: Before all others that wait: a prompt whose time runs.
 
         Raises:
             GmaiError: Everything was stopped by :meth:`fail`.
@@ -106,7 +109,10 @@ class Turns:
         place = None if self._waiting else self._free(loop.time())
         if place is None:
             ticket: asyncio.Future[int] = loop.create_future()
-            self._waiting.append(ticket)
+            if is_next:
+                self._waiting.appendleft(ticket)
+            else:
+                self._waiting.append(ticket)
             self.serve()
             try:
                 return await ticket

@@ -88,3 +88,9 @@ def test_a_prompt_without_image_has_none_in_its_request() -> None:
         prompt, model="m", revision="r", image_digest=DIGEST, sampling=Sampling(), remark="why"
     )
     assert (made.image_digest, made.user) == ("", "u\n\nwhy")
+
+
+def test_a_row_can_say_how_its_text_was_drawn() -> None:
+    said = json.loads(REQUEST.settings)
+    assert said.keys() == {"model", "sampling", "schema", "attempt"}
+    assert Sampling(**said["sampling"]) == REQUEST.sampling

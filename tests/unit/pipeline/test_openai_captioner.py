@@ -200,7 +200,7 @@ def test_what_is_no_whole_answer_is_asked_for_again(say: Say) -> None:
 
 
 def test_a_reply_larger_than_any_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.openai_captioner._LARGEST_REPLY", 1000)
+    monkeypatch.setattr("pipeline.limited_reply._LARGEST", 1000)
     with ModelServer(lambda _n, _b: Say(body=completion("x" * 2000))) as server:
         (answer,) = ask(server, requests(1), tries=1)
     assert answer.error.startswith("cut")
@@ -232,6 +232,23 @@ def test_the_time_of_a_prompt_does_not_run_while_it_waits_for_others() -> None:
     with ModelServer(lambda _n, _b: Say(wait_seconds=0.1)) as server:
         answers = ask(server, requests(12), prompt_seconds=0.8, concurrency=1)
     assert texts(answers) == expected(12)
+
+
+def test_a_prompt_that_is_sent_again_does_not_queue_behind_all_others() -> None:
+    say = Say(status=500)
+    slow = Say(wait_seconds=0.02)
+    with ModelServer(lambda number, _b: say if number == 1 else slow) as server:
+        answers = ask(server, requests(200), concurrency=2, prompt_seconds=1.5)
+        assert server.asked.index("PAYLOAD 0", 1) < 150
+    assert texts(answers) == expected(200)
+
+
+def test_a_prompt_whose_time_is_over_when_its_turn_comes_is_not_sent() -> None:
+    say = Say(status=429, headers={"retry-after": "2"})
+    with ModelServer(lambda _n, _b: say) as server:
+        (answer,) = ask(server, requests(1), prompt_seconds=1.0)
+        assert len(server.bodies) == 1
+    assert answer.error == "busy: the server says 429"
 
 
 def test_an_error_of_one_prompt_is_its_own() -> None:

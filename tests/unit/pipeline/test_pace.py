@@ -100,6 +100,25 @@ def test_who_gives_up_waiting_takes_no_turn() -> None:
     assert asyncio.run(run()) == 1
 
 
+def test_a_prompt_whose_time_runs_goes_before_the_others() -> None:
+    async def run() -> list[str]:
+        turns, order = Turns(servers=1, most=1), []
+        await turns.take()
+
+        async def one(name: str, *, is_next: bool) -> None:
+            await turns.take(is_next=is_next)
+            order.append(name)
+            turns.give_back(0)
+
+        tasks = [asyncio.ensure_future(one(name, is_next=name == "c")) for name in "abc"]
+        await asyncio.sleep(0)
+        turns.give_back(0)
+        await asyncio.wait_for(asyncio.gather(*tasks), 1)
+        return order
+
+    assert asyncio.run(run()) == ["c", "a", "b"]
+
+
 def test_a_failure_reaches_those_who_wait_and_those_who_come() -> None:
     async def run() -> list[BaseException | int]:
         turns = Turns(servers=1, most=1)
