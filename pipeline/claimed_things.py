@@ -115,8 +115,13 @@ def _is_side(side: str, known: frozenset[str]) -> bool:
 
 def planes(one: Claim) -> list[str]:
     """Planes and views that are not that of the image."""
-    view = one.facts.view
-    return [one.written(cue) for cue in one.unknown_cues("plane") if cue.value != view]
+    view, words = one.facts.view, one.reading.words
+    return [
+        one.written(cue)
+        for cue in one.unknown_cues("plane")
+        if cue.value != view
+        and not one.facts.words.issuperset(words[cue.first : cue.last])  # "short-axis diameter"
+    ]
 
 
 def modality(one: Claim) -> list[str]:

@@ -13,7 +13,7 @@ from pipeline.quantities import quantities
 from pipeline.word_forms import forms_of, places
 
 # "Non-tumor cell" is no tumor cell, "opacity suspicious for pneumonia" no pneumonia.
-_REFUSED_BEFORE = {"non", "no", "without", "normal", "for"}
+_REFUSED_BEFORE = {"non", "no", "without", "for"}
 _ABNORMAL = ("lesion", "diagnosis")
 # Body parts that a larger one surely contains.
 _INSIDE = {
@@ -120,6 +120,14 @@ def names_of(label: str, language: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=1024)
+def _parts_of(part: str) -> frozenset[str]:
+    """Every run of words of a body part: the "head and neck" are a head and a neck."""
+    words = words_of(part)
+    ends = range(1, len(words) + 1)
+    return frozenset(" ".join(words[first:last]) for last in ends for first in range(last))
+
+
 @lru_cache(maxsize=8192)
 def _forms(label: str, language: str) -> frozenset[str]:
     """The names that mean a term and nothing wider."""
@@ -140,9 +148,14 @@ def facts_of(sample: Sample, language: str = "en") -> Facts:
     there = [one for one in sample.findings if one.role != "normal"]
     labels = list(dict.fromkeys(finding.label for finding in there))
     naming = _naming(labels, language)
-    supported = set(sample.anatomy)
+    supported = {name for part in sample.anatomy for name in _parts_of(part)}
     for label in labels:
         supported |= _wide_names(label, language)
+    normal = [one.label for one in sample.findings if one.role == "normal"]
+    for label in normal:
+        found.words |= _words(label, language)
+        if words_of(label)[0] not in _REFUSED_BEFORE:
+            supported |= names_of(label, language)  # a "normal stomach" is a stomach
     for finding in there:
         _gather(found, finding, sample, language, naming[finding.label])
     _widen(supported)
@@ -161,7 +174,7 @@ def facts_of(sample: Sample, language: str = "en") -> Facts:
         numbers=frozenset(found.numbers),
         positions={name: frozenset(places) for name, places in found.positions.items()},
         words=frozenset(found.words),
-        is_normal=any(one.role == "normal" for one in sample.findings),
+        is_normal=bool(normal),
         is_abnormal=any(one.role in _ABNORMAL for one in sample.findings),
         modality=sample.modality,
         view=sample.view,

@@ -39,7 +39,7 @@ _DANGLING = frozenset(_DANGLING_WORDS.split())
 _PAIRS = (("(", ")"), ("[", "]"), ("（", "）"), ("<ref>", "</ref>"), ("<box>", "</box>"))
 _ECHO_WORDS = 12
 _GRAM = 4
-_MOST_GRAMS = 5  # times that the same four words may stand in a text
+_MOST_GRAMS = 10  # times that the same four words may stand in a text
 _SENTENCE_WORDS = 4  # a shorter sentence may stand twice
 
 
@@ -65,23 +65,23 @@ def truncations(text: str, words: list[str], *, is_cut: bool) -> list[str]:
     found = ["cut off"] if is_cut else []
     if not _END.search(text):
         found.append("no full stop at the end")
-    if len(words) > 1 and words[-2] in _DANGLING:
+    if len(words) > 1 and words[-2] in _DANGLING and text.rstrip(" .").endswith(words[-2]):
         found.append(f"ends with {words[-2]!r}")
     found += [f"{a!r} left open" for a, b in _PAIRS if text.count(a) != text.count(b)]
     return found
 
 
 def loops(words: list[str], sentences: list[int]) -> list[str]:
-    """Sentences that stand twice, and phrases that come again and again."""
+    """Sentences that come at once again or three times, and phrases again and again."""
     found = []
-    seen: set[tuple[str, ...]] = set()
+    seen: list[tuple[str, ...]] = []
     first = 0
     for place in range(1, len(words) + 1):
         if place == len(words) or sentences[place] != sentences[first]:
             one = tuple(words[first:place])
-            if len(one) > _SENTENCE_WORDS and one in seen:
+            if len(one) > _SENTENCE_WORDS and (one in seen[-1:] or seen.count(one) > 1):
                 found.append(" ".join(one))
-            seen.add(one)
+            seen.append(one)
             first = place
     is_varied = 2 * len(set(words)) > len(words)
     if is_varied and not any(map(eq, words, words[1:])):
