@@ -6,6 +6,7 @@ from pydicom.dataset import Dataset
 
 from converters.errors import CaseError
 from converters.imaging.dicom_tags import items_of, name_of, numbers_of, text_of
+from converters.imaging.dicom_upright import require_upright
 from converters.records import Json, Side
 
 _PROJECTIONS = ("CR", "DX", "MG", "IO", "PX", "XA", "RF", "RG")
@@ -28,7 +29,7 @@ class Placed:
     """Where a picture was taken.
 
     Attributes:
-        view: View position, or "" where it is not said or not one of those known.
+        view: View position, or plane of a slice; "" where neither is said, or is not known.
         side: Side of the patient that is shown, where the header says it.
         spacing_mm: Row and column spacing in the patient; None where it is not known.
         steps: What the header says, as it says it, for the record.
@@ -44,8 +45,9 @@ def place_of(header: Dataset) -> Placed:
     """Read view, side and spacing of a picture.
 
     Raises:
-        CaseError: ``labels_contradict`` (two lateralities), ``orientation_ambiguous`` (a frontal
-            picture that is mirrored or upside down), ``geometry_invalid`` or ``value_invalid``.
+        CaseError: ``labels_contradict`` (two lateralities), ``orientation_ambiguous`` (a
+            picture that is mirrored, turned or upside down), ``geometry_invalid`` or
+            ``value_invalid``.
     """
     said: dict[str, Json] = {
         keyword: text
@@ -54,13 +56,12 @@ def place_of(header: Dataset) -> Placed:
         if (text := text_of(header, keyword))
     }  # fmt: skip
     view = _view(header)
-    if view in ("PA", "AP"):
-        _require_upright(header)
+    plane = require_upright(header, view)
     spacing, step = _spacing(header)
     _require_square(header, step)
     steps: list[dict[str, Json]] = [{"step": "header", "said": said}] if said else []
     return Placed(
-        view=view,
+        view=view or plane,
         side=_side(header),
         spacing_mm=spacing,
         steps=(*steps, step) if step else tuple(steps),
@@ -83,17 +84,6 @@ def _side(header: Dataset) -> Side | None:
             "labels_contradict", f"{name_of(header)} is said to show {' and '.join(sorted(said))}"
         )
     return said.pop() if said else None
-
-
-def _require_upright(header: Dataset) -> None:
-    """The patient's right on the left of the picture, the head up (0020,0020)."""
-    across, _, down = text_of(header, "PatientOrientation").upper().partition("\\")
-    if across.startswith("R") or down.startswith("H"):
-        raise CaseError(
-            "orientation_ambiguous",
-            f"{name_of(header)}: rows run to {across!r} and columns to {down!r} of the patient, "
-            "so that the picture is mirrored or upside down",
-        )
 
 
 def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, dict[str, Json] | None]:

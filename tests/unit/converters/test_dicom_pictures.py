@@ -302,6 +302,71 @@ def test_mirrored_frontal_picture_is_refused(tmp_path: Path, orientation: list[s
     assert reason == "orientation_ambiguous"
 
 
+@pytest.mark.parametrize("modality", ["DX", "CR", "XA", "PX", "CT"])
+@pytest.mark.parametrize("orientation", [["R", "F"], ["L", "H"]])
+def test_mirrored_picture_without_a_view_is_refused(tmp_path, modality, orientation) -> None:
+    reason = refusal(tmp_path, Modality=modality, PatientOrientation=orientation)
+    assert reason == "orientation_ambiguous"
+
+
+def test_lateral_picture_may_face_either_side(tmp_path: Path) -> None:
+    attributes = {"ViewPosition": "LL", "PatientOrientation": ["A", "F"]}
+    assert picture(tmp_path, **attributes).view == "LL"
+
+
+def test_lateral_picture_upside_down_is_refused(tmp_path: Path) -> None:
+    attributes = {"ViewPosition": "LL", "PatientOrientation": ["A", "H"]}
+    assert refusal(tmp_path, **attributes) == "orientation_ambiguous"
+
+
+UPRIGHT = [
+    ([1, 0, 0, 0, 1, 0], "axial"),
+    ([1, 0, 0, 0, 0.94, -0.342], "axial"),  # a gantry that is tilted by 20 degrees
+    ([1, 0, 0, 0, 0, -1], "coronal"),
+    ([0, 1, 0, 0, 0, -1], "sagittal"),
+]
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "PT"])
+@pytest.mark.parametrize(("directions", "plane"), UPRIGHT)
+def test_a_slice_that_lies_as_it_is_looked_at_has_its_plane(
+    tmp_path, modality, directions, plane
+) -> None:
+    found = picture(tmp_path, Modality=modality, ImageOrientationPatient=directions)
+    assert found.view == plane
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "PT"])
+@pytest.mark.parametrize(
+    "directions",
+    [
+        [-1, 0, 0, 0, 1, 0],
+        [1, 0, 0, 0, -1, 0],
+        [-1, 0, 0, 0, -1, 0],
+        [0, 1, 0, 1, 0, 0],
+        [1, 0, 0, 0, 0, 1],
+        [0, -1, 0, 0, 0, -1],
+        [0.6, 0.8, 0, 0.8, -0.6, 0],
+        [0.7071, 0.7071, 0, -0.7071, 0.7071, 0],  # between two planes' axes
+    ],
+)
+def test_a_slice_that_is_turned_or_mirrored_is_refused(tmp_path, modality, directions) -> None:
+    reason = refusal(tmp_path, Modality=modality, ImageOrientationPatient=directions)
+    assert reason == "orientation_ambiguous"
+
+
+def test_directions_of_a_frame_are_read_from_its_groups(tmp_path: Path) -> None:
+    groups = [{"PlaneOrientationSequence": [{"ImageOrientationPatient": [-1, 0, 0, 0, 1, 0]}]}]
+    reason = refusal(tmp_path, Modality="MR", SharedFunctionalGroupsSequence=groups)
+    assert reason == "orientation_ambiguous"
+
+
+@pytest.mark.parametrize("directions", [[1, 0, 0], [1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0]])
+def test_directions_that_are_none_are_refused(tmp_path: Path, directions: list[float]) -> None:
+    reason = refusal(tmp_path, Modality="CT", ImageOrientationPatient=directions)
+    assert reason == "geometry_invalid"
+
+
 def test_mammogram_may_face_either_side(tmp_path: Path) -> None:
     attributes = {"Modality": "MG", "ViewPosition": "CC", "PatientOrientation": ["P", "L"]}
     assert picture(tmp_path, **attributes).view == "CC"
