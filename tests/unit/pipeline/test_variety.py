@@ -8,9 +8,9 @@ import pytest
 from converters.manifest import Manifest, load_manifest
 from converters.records import Box, Finding, Sample
 from converters.vocabulary import term
-from pipeline.cli import FORMATS
+from pipeline.cli import FORMATS, LANGUAGES
 from pipeline.formats import format_module
-from pipeline.phrasing import render, templates_of
+from pipeline.phrasing import in_language, render, templates_of
 from pipeline.view import Draft, View, labels_of, turns_of
 
 SEEDS = 400
@@ -86,21 +86,22 @@ def _turns() -> dict[tuple[str, str], Draft]:
     return found
 
 
-def _phrasings(draft: Draft) -> int:
+def _phrasings(draft: Draft, language: str) -> int:
     """Different questions of one draft over many seeds."""
+    template, block = in_language(draft.template, language), f"question{draft.block}"
     return len(
         {
-            render(draft.template, f"question{draft.block}", draft.variables, language="en",
-                   seed=str(seed))
+            render(template, block, draft.variables, language=language, seed=str(seed))
             for seed in range(SEEDS)
         }
-    )  # fmt: skip
+    )
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("template", [t for t in templates_of(FORMATS, ("en",)) if t != OWN])
-def test_a_question_has_many_phrasings(template: str) -> None:
+def test_a_question_has_many_phrasings(template: str, language: str) -> None:
     turns = [draft for (name, _), draft in _turns().items() if name == template]
     assert turns, "no sample of this test makes the template speak"
     for draft in turns:
         least = TARGET_OF_A_TURN if draft.block else TARGET
-        assert _phrasings(draft) >= least, draft.block or template
+        assert _phrasings(draft, language) >= least, draft.block or template
