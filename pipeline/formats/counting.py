@@ -22,8 +22,9 @@ def drafts(view: View) -> list[Draft]:
 
 
 def _present(view: View) -> Iterator[Draft]:
-    found = [finding.label for finding in view.sample.findings]
-    kinds = {whole for label in found for whole in wholes_of(label)}
+    # A label of the whole image beside its boxes is no object more.
+    found = [finding.label for finding in view.sample.findings if finding.is_instance]
+    kinds = {whole for one in view.sample.findings for whole in wholes_of(one.label)}
     # Of white blood cells there are more than are called so, where some are called neutrophils.
     labels = [label for label in view.sample.countable if _is_noun(label) and label not in kinds]
     fair = [label for label in labels if found.count(label) <= MAX_COUNT]

@@ -81,6 +81,12 @@ def test_objects_are_counted_where_all_are_marked() -> None:
     assert pairs(replace(known, countable=()), BLOOD, "counting") == []
 
 
+def test_a_label_of_the_whole_image_is_no_object() -> None:
+    known = sample(finding("platelet"), *cells("platelet"), countable=("platelet",))
+    (pair,) = pairs(known, BLOOD, "counting")
+    assert re.search(r"\b(1|[Oo]ne|a|single)\b", pair.messages[1].content)
+
+
 def test_zero_is_said_of_what_is_absent_and_would_have_been_marked() -> None:
     known = sample(*cells("platelet"), countable=("platelet",), absent=("neutrophil",))
     zero = pairs(known, BLOOD, "counting")[1]
