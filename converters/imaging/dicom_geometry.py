@@ -88,6 +88,12 @@ def _require_alike(slices: Sequence[Slice], name: str) -> None:
     if len(sizes) > 1:
         seen = ", ".join(f"{columns}x{rows}" for columns, rows in sizes[:4])
         raise CaseError("shape_mismatch", f"{name} has slices of {len(sizes)} sizes: {seen}")
+    frames = len({(one.frame_of_reference_uid, one.stack) for one in slices})
+    if frames > 1:
+        raise CaseError(
+            "geometry_invalid",
+            f"{name}: {len(slices)} slices of {frames} frames of reference or stacks",
+        )
     turn = np.ptp([one.directions or () for one in slices], axis=0).max()
     if turn > MAX_TURN:
         raise CaseError(

@@ -146,10 +146,9 @@ def _image_file(header: Dataset, path: str) -> ImageFile | None:
     frames = integer_of(header, "NumberOfFrames", 1)
     own = items_of(header, "PerFrameFunctionalGroupsSequence")
     if not own:
-        numbers = [None] if frames == 1 else list(range(min(frames, _MAX_FRAMES)))
-        return ImageFile(
-            path=path, facts=facts, slices=tuple(_slice(header, (), path, n) for n in numbers)
-        )
+        # Of frames that nothing is said of, one is enough to say so.
+        one = _slice(header, (), path, None if frames == 1 else 0)
+        return ImageFile(path=path, facts=facts, slices=(one,))
     if len(own) != frames or frames > _MAX_FRAMES:
         raise CaseError(
             "file_unreadable", f"{path} has {frames:,} frames and {len(own):,} descriptions of them"

@@ -10,6 +10,8 @@ from converters.imaging.dicom_geometry import MAX_TURN, SAME_MM, depth_along, pl
 from converters.imaging.dicom_marks import KINDS, MARKS, kind_of
 from converters.imaging.dicom_slices import Slice
 
+_MAX_STACKS = 200  # of one size; a scout of three planes has three
+_LIMITS = np.array([MAX_TURN] * 6 + [SAME_MM] * 2)  # within a stack: cosines, spacing
 _MARKS_TOGETHER = 3  # attributes that may be needed to tell the volumes of a series apart
 
 
@@ -28,16 +30,18 @@ def split_slices(slices: Sequence[Slice]) -> Iterator[tuple[dict[str, str], list
 
 
 def _stacks(slices: Sequence[Slice]) -> list[list[Slice]]:
-    """Slices that could be one volume by their size and directions, largest stack first."""
-    stacks: list[list[Slice]] = []
+    """Slices that could be one volume by their size and directions, by size.
+
+    What cannot be placed goes with others of its size: told when the volume is read, if it is
+    ever asked for.
+    """
+    by_size: dict[tuple[int, int], list[Slice]] = {}
     for one in sorted(slices, key=_shape_key):
-        for stack in stacks:
-            if _fits(stack[0], one):
-                stack.append(one)
-                break
-        else:
-            stacks.append([one])
-    return stacks
+        by_size.setdefault((one.columns, one.rows), []).append(one)
+    found: list[list[Slice]] = []
+    for members in by_size.values():
+        found += [members] if members[0].trouble else _by_place(members)
+    return found
 
 
 def _shape_key(one: Slice) -> tuple[object, ...]:
@@ -45,18 +49,34 @@ def _shape_key(one: Slice) -> tuple[object, ...]:
     return (one.columns, one.rows, one.frame_of_reference_uid, one.stack, *place)
 
 
-def _fits(first: Slice, one: Slice) -> bool:
-    if first.trouble or one.trouble:  # told when the volume is read, if it is ever asked for
-        return (first.columns, first.rows) == (one.columns, one.rows)
-    alike = all(
-        getattr(first, name) == getattr(one, name)
-        for name in ("columns", "rows", "frame_of_reference_uid", "stack")
-    )
-    if not (alike and first.directions and one.directions):
-        return False
-    turn = np.abs(np.subtract(first.directions, one.directions)).max()
-    spread = np.abs(np.subtract(first.spacing_mm or 0, one.spacing_mm or 0)).max()
-    return bool(turn <= MAX_TURN and spread <= SAME_MM)
+def _by_place(members: Sequence[Slice]) -> list[list[Slice]]:
+    """Slices of one size by frame of reference, stack, directions and pixel spacing.
+
+    Each is compared with the first of every stack, so that their number is bounded: beyond it,
+    all go into one, which is refused when it is read.
+    """
+    stacks: list[list[Slice]] = []
+    known: dict[tuple[str, str], list[int]] = {}
+    numbers = np.empty((_MAX_STACKS, len(_LIMITS)))
+    for one in members:
+        if one.trouble:
+            stacks[0].append(one)
+            continue
+        own = known.setdefault((one.frame_of_reference_uid, one.stack), [])
+        place = np.concatenate([np.ravel(one.directions or ()), one.spacing_mm or ()])
+        off = np.abs(numbers[own] - place)
+        fits = np.flatnonzero((off <= _LIMITS).all(axis=1))
+        if fits.size:
+            stacks[own[fits[0]]].append(one)
+        elif len(stacks) < _MAX_STACKS:
+            numbers[len(stacks)] = place
+            own.append(len(stacks))
+            stacks.append([one])
+        elif len(stacks) == _MAX_STACKS:
+            stacks.append([one])
+        else:
+            stacks[-1].append(one)
+    return stacks
 
 
 def _told_apart(stacks: Sequence[Sequence[Slice]]) -> list[dict[str, str]]:

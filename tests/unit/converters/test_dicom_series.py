@@ -1,7 +1,9 @@
 """DICOM series: files in any order become one volume, and what is no volume says why."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 
 import nibabel as nib
 import numpy as np
@@ -14,13 +16,15 @@ from hypothesis import strategies as st
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.dicom_file import quiet
+from converters.imaging.dicom_geometry import affine_of
 from converters.imaging.dicom_series import (
     SeriesFiles,
     group_series,
     read_series,
     same_volume,
 )
-from converters.imaging.dicom_slices import read_slices
+from converters.imaging.dicom_slices import Slice, read_slices
+from converters.imaging.dicom_split import split_slices
 from converters.imaging.planes import to_canonical
 from converters.imaging.volumes import Volume
 from tests.fakes.dicom_slices import AXIAL, encoded, enhanced_dataset, slice_dataset
@@ -493,6 +497,51 @@ def test_a_file_that_is_no_dicom_is_a_fault_of_its_own(written, tmp_path: Path) 
     assert faults["notes.dcm"].reason == "file_unreadable"
 
 
+def turned(count: int) -> list[Slice]:
+    """Slices with directions of their own."""
+    angles = 0.01 * np.arange(count)
+    return [
+        Slice(
+            path=f"{at:05}", frame=None, sop_uid=str(at), rows=4, columns=4,
+            position=(0.0, 0.0, float(at)), directions=((1.0, 0.0, 0.0), (0.0, cosine, sine)),
+            spacing_mm=(1.0 + 0.02 * at, 1.0), trouble="", depth_mm=1.0,
+            frame_of_reference_uid="", stack="", marks={},
+        )
+        for at, (cosine, sine) in enumerate(
+            zip(np.cos(angles).tolist(), np.sin(angles).tolist(), strict=True)
+        )
+    ]  # fmt: skip
+
+
+def test_few_directions_are_stacks_of_their_own() -> None:
+    assert [len(own) for _, own in split_slices(turned(100))] == [1] * 100
+
+
+def test_directions_beyond_number_are_one_stack_that_is_refused() -> None:
+    """Else each slice would be compared with all the others."""
+    stacks = [own for _, own in split_slices(turned(1000))]
+    assert sum(map(len, stacks)) == 1000
+    assert len(stacks) == 201
+    rest = max(stacks, key=len)
+    with pytest.raises(CaseError, match="the slices are turned"):
+        affine_of(rest, "x")
+
+
+def test_frames_of_reference_beyond_number_are_refused() -> None:
+    """Alike in all else, they would look like one volume."""
+    slices = [replace(one, frame_of_reference_uid=one.path, directions=AXIAL, spacing_mm=(1.0, 1.0))
+              for one in turned(300)]  # fmt: skip
+    rest = max((own for _, own in split_slices(slices)), key=len)
+    with pytest.raises(CaseError, match="100 frames of reference"):
+        affine_of(rest, "x")
+
+
+def test_the_time_of_many_directions_grows_with_their_number() -> None:
+    start = perf_counter()
+    list(split_slices(turned(10_000)))
+    assert perf_counter() - start < 5
+
+
 # --- enhanced multi-frame --------------------------------------------------------------------
 
 
@@ -525,6 +574,14 @@ def test_frames_without_groups_cannot_be_placed(written) -> None:
     found = enhanced_dataset(STORED, places())
     del found.PerFrameFunctionalGroupsSequence
     assert "without functional groups" in reason(written({"mf.dcm": found}))[1]
+
+
+def test_frames_without_groups_are_not_listed_one_by_one(written) -> None:
+    """A header of 2 kB may claim any number of frames."""
+    root = written({"mf.dcm": slice_dataset(STORED[0], (0, 0, 0), NumberOfFrames=100_000)})
+    (one,) = groups(root)
+    assert len(one.slices) == 1
+    assert "without functional groups" in reason(root)[1]
 
 
 def test_more_frames_than_descriptions_are_a_fault(written) -> None:
