@@ -165,7 +165,8 @@ class Sample:
         exchanges: Questions and answers of the source itself.
         modality: DICOM modality code of this image.
         anatomy: Body parts shown.
-        view: Plane of a slice (axial, coronal, sagittal) or view position (PA, AP, ...), or "".
+        view: Plane of a slice (axial, coronal, sagittal; "oblique axial" where it lies more than 20
+            degrees off) or view position (PA, AP, ...), or "".
         sequence: MR sequence or contrast, or "".
         spacing_mm: Row and column spacing of the rendered image, in millimetres.
         source_path: Image file relative to the root.

@@ -115,7 +115,7 @@ def _is_side(side: str, known: frozenset[str]) -> bool:
 
 def planes(one: Claim) -> list[str]:
     """Planes and views that are not that of the image."""
-    view, words = one.facts.view, one.reading.words
+    view, words = one.facts.view.removeprefix("oblique "), one.reading.words
     return [
         one.written(cue)
         for cue in one.unknown_cues("plane")

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from converters.errors import CaseError
 from converters.imaging.dicom_marks import group_item
 from converters.imaging.dicom_tags import items_of, name_of, numbers_of, text_of
+from converters.imaging.planes import said_plane
 
 _PLACED = ("CT", "MR", "PT")  # their headers give the directions of rows and columns
 _FACING = ("CR", "DX", "IO", "PX", "XA", "RF", "RG", *_PLACED)
@@ -34,7 +35,8 @@ def require_upright(header: Dataset, view: str) -> str:
         view: Its view position, or "".
 
     Returns:
-        The plane of a slice of CT, MR or PET whose directions are known, else "".
+        The plane of a slice of CT, MR or PET whose directions are known, "oblique axial" where
+        it lies well off that of the body; else "".
 
     Raises:
         CaseError: ``orientation_ambiguous`` where the picture is mirrored, turned or upside down;
@@ -90,4 +92,4 @@ def _plane(directions: tuple[float, ...], name: str) -> str:
             f"({np.degrees(np.arccos(min(off, 1.0))):.0f} degrees off), which is not how a slice "
             "is looked at",
         )
-    return plane
+    return said_plane(plane, *axes)

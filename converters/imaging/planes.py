@@ -55,6 +55,11 @@ class Grid:
         """Volume of a voxel in millilitres."""
         return float(np.prod(self.spacing_mm)) / 1000.0
 
+    def said_plane(self, plane: Plane) -> str:
+        """The name of a plane as texts say it: see :func:`said_plane`."""
+        first, second = (self.affine[:3, axis] for axis in range(3) if axis != AXIS[plane])
+        return said_plane(plane, first, second)
+
     def stored_index(self, plane: Plane, index: int) -> int:
         """Index of a slice along its axis in the file's own order."""
         axis = AXIS[plane]
@@ -82,6 +87,19 @@ class Raster:
     size: tuple[int, int]
     spacing_mm: tuple[float, float]
     native_mm: tuple[float, float]
+
+
+def said_plane(plane: str, first: npt.NDArray[Any], second: npt.NDArray[Any]) -> str:
+    """The name of a plane, or "oblique axial" where its slices lie well off that of the body.
+
+    Args:
+        plane: The nearest plane of the body.
+        first: A direction within the slices, in the patient's axes, of any length.
+        second: Another one.
+    """
+    normal = np.cross(first, second)
+    cosine = min(abs(normal[AXIS[plane]]) / np.linalg.norm(normal), 1.0)
+    return f"oblique {plane}" if np.degrees(np.arccos(cosine)) > OBLIQUE_DEGREES else plane
 
 
 def to_canonical(volume: Volume, name: str) -> Canonical:

@@ -219,7 +219,7 @@ def _sample(
         absent=absent,
         modality=manifest.modality,
         anatomy=tuple(manifest.anatomy),
-        view=layout.views.get(plane, plane),
+        view=layout.views.get(plane) or known.grid.said_plane(plane),
         sequence=known.shown.sequence,
         spacing_mm=raster.spacing_mm,
         source_path=known.shown.path,

@@ -7,7 +7,6 @@ from pipeline.phrasing import digest_order
 from pipeline.view import Draft, View, image_words
 
 MAX_QUESTIONS = 2
-PLANES = ("axial", "coronal", "sagittal")
 # Words that say nothing of what a reader sees.
 _VAGUE_MODALITIES = ("OT", "MIXED")
 _VAGUE_ANATOMY = ("whole body", "specimen")
@@ -44,7 +43,7 @@ def _kinds(view: View) -> Iterator[tuple[str, dict[str, object]]]:
     sample = view.sample
     if sure_modality(sample):
         yield "modality", {}
-    if sample.view:
+    if sample.view and not sample.view.startswith("oblique "):  # which has no answer of one word
         yield "plane", {}
     if sure_anatomy(sample):
         yield "anatomy", {}

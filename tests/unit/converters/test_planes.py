@@ -16,6 +16,7 @@ from converters.imaging.planes import (
     require_same_grid,
     resample,
     resample_mask,
+    said_plane,
     slice_of,
     to_canonical,
 )
@@ -161,3 +162,11 @@ def test_another_shape_is_another_grid() -> None:
 def test_another_spacing_is_another_grid() -> None:
     with pytest.raises(CaseError, match="geometry_invalid"):
         require_same_grid(grid_of((6, 5, 4), (1, 1, 1)), grid_of((6, 5, 4), (1, 1, 1.01)), "x")
+
+
+@pytest.mark.parametrize(("degrees", "expected"), [(19, "axial"), (21, "oblique axial")])
+def test_a_plane_well_off_the_body_s_is_oblique(degrees: float, expected: str) -> None:
+    turn = np.radians(degrees)
+    across, tilted = np.array([1.0, 0, 0]), np.array([0, np.cos(turn), np.sin(turn)])
+    assert said_plane("axial", across, tilted) == expected
+    assert said_plane("axial", -3 * across, 0.5 * tilted) == expected

@@ -241,9 +241,12 @@ def test_an_oblique_volume_says_so(tmp_path: Path) -> None:
         path = tmp_path / name / "a.nii.gz"
         path.parent.mkdir()
         nib.save(nib.Nifti1Image(values, turn @ AFFINE), path)
-    step = convert(tmp_path, manifest())[0].transforms[0]
+    found = convert(tmp_path, manifest())
+    step = found[0].transforms[0]
     assert step["is_oblique"] is True
     assert step["obliquity_degrees"] == pytest.approx(25, abs=0.1)
+    # An axial slice that is turned within its plane is still axial.
+    assert {out.view for out in found} == {"axial", "oblique coronal", "oblique sagittal"}
 
 
 @pytest.mark.parametrize(
