@@ -403,6 +403,54 @@ def terse(story: Story, rng: random.Random) -> str:
     return " ".join([*out, *story.extra])
 
 
+MODALITY_ZH = {
+    "CT": "CT", "MR": "磁共振", "US": "超声", "MG": "乳腺X线", "ES": "内镜", "CR": "X线",
+    "DX": "X线", "GM": "显微镜", "OP": "眼底照片", "CBCT": "锥形束CT", "SM": "病理", "PT": "PET",
+}  # fmt: skip
+PLANE_ZH = {"axial": "轴位", "coronal": "冠状面", "sagittal": "矢状面", "": ""}
+ROW_ZH, COLUMN_ZH = {"upper": "上", "lower": "下"}, {"left": "左", "right": "右", "center": "中"}
+
+
+def position_zh(position: str) -> str:
+    """A place in the picture in Chinese."""
+    row, _, column = position.partition(" ")
+    if not column:
+        return "图像中央"
+    if row == "center":
+        return f"图像{COLUMN_ZH[column]}侧中部"
+    if column == "center":
+        return f"图像{ROW_ZH[row]}方中央"
+    return f"图像{COLUMN_ZH[column]}{ROW_ZH[row]}方"
+
+
+def chinese(story: Story, rng: random.Random) -> str:
+    """The story in Chinese."""
+    codes = [c for c, words in MODALITY_WORDS.items() if story.image in words]
+    code = story.sample.modality if story.sample.modality in MODALITY_ZH else "CT"
+    kind = MODALITY_ZH[codes[0] if codes else code]
+    out = [rng.choice((f"这是一幅{PLANE_ZH[story.plane]}{kind}图像。",
+                       f"图为{kind}{PLANE_ZH[story.plane]}图像。"))]  # fmt: skip
+    for item in story.items:
+        name = term(item.label).zh if item.name in _names_en(item.label) else item.name
+        where = f"，位于{position_zh(item.position)}" if item.position else ""
+        big = f"，最大径约{item.size_mm:.1f}毫米" if item.size_mm and item.size_mm >= 0.1 else ""
+        if item.is_exact and item.count > 1:
+            out.append(f"共有{item.count}个{name}。")
+        else:
+            out.append(rng.choice((f"可见{name}{where}{big}。", f"图中显示{name}{where}{big}。")))
+    gone = [*(term(n).zh for n in story.absent), *story.denied_wrongly]
+    gone = [term(n).zh if n in terms() else n for n in gone]
+    if gone:
+        row = "及".join(gone)
+        out.append(rng.choice((f"未见{row}。", f"没有发现{row}。", f"图中不存在{row}。",
+                               f"{row}未显示。")))  # fmt: skip
+    return "".join(out)
+
+
+def _names_en(label: str) -> set[str]:
+    return {term(label).term, *(one.form for one in synonyms() if one.term == label)}
+
+
 ROUTES: dict[str, Callable[[Story, random.Random], str]] = {
     "plain": plain,
     "paraphrase": paraphrase,
@@ -788,10 +836,40 @@ class Tally:
     examples: list[str] = field(default_factory=list)
 
 
-def codes(text: str, story: Story) -> tuple[set[str], str]:
+CHINESE_FAULTS = {
+    "extra finding", "extra organ", "target left out", "unknown denied", "present denied",
+    "negation dropped", "affirmed and denied", "size +30 %", "size -30 %", "size x10",
+    "size invented", "position", "count wrong", "count invented", "plane", "modality", "cut off",
+}  # fmt: skip
+
+
+def measure_chinese(samples: list[Sample], texts: int) -> tuple[Tally, dict[str, Tally]]:
+    """True Chinese texts, and faulty ones by kind."""
+    rng = random.Random(6)
+    true, faulty = Tally(), defaultdict(Tally)
+    for number in range(texts):
+        story = story_of(samples[number % len(samples)], rng, is_paraphrase=False)
+        if story is None or any(
+            not {f.label for f in story.sample.findings}.isdisjoint({n}) for n in story.absent
+        ):
+            continue
+        text = chinese(story, rng)
+        found, why = codes(text, story, "zh")
+        note(true, found, text, why, is_example=bool(found))
+        for name, damaged in damaged_texts(story, text, rng, chinese):
+            if name in CHINESE_FAULTS and damaged != text:
+                found, why = codes(damaged, story, "zh")
+                meant = (STORY_FAULTS.get(name) or TEXT_FAULTS[name])[1]
+                note(faulty[name], found & set(meant), damaged, why, is_example=not found)
+                faulty[name].found += bool(found)
+    return true, faulty
+
+
+def codes(text: str, story: Story, language: str = "en") -> tuple[set[str], str]:
     """The checks that a text fails, and what they say."""
-    facts = facts_of(story.sample)
-    found = wrongs(claim(text, facts, Asked(targets=story.targets, prompt=PROMPT)))
+    facts = facts_of(story.sample, language)
+    asked = Asked(language=language, targets=story.targets, prompt=PROMPT)
+    found = wrongs(claim(text, facts, asked))
     return {one.code for one in found}, "; ".join(one.message for one in found)
 
 
@@ -892,6 +970,8 @@ def main() -> None:
     print(f"{len(samples)} images of {len(names)} sources: {dict(kinds)}")
     true, faulty = measure(samples, options.texts)
     report(true, faulty, options.misses)
+    true_zh, faulty_zh = measure_chinese(samples, options.texts // 4)
+    report({"Chinese": true_zh}, faulty_zh, options.misses)
     fast, fresh, length = speed(samples)
     print(f"{fast:.0f} texts/s a core of {length:.0f} characters; with facts laid out {fresh:.0f}")
 

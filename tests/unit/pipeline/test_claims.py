@@ -253,3 +253,35 @@ def test_objects_are_counted_and_the_label_of_the_whole_image_is_not() -> None:
     facts = facts_of(replace(SAMPLE, findings=found, countable=(label,)))
     assert wrongs(claim(f"A single {label}.", facts, Asked())) == []
     assert "count" in {w.code for w in wrongs(claim(f"There are two {label}.", facts, Asked()))}
+
+
+CHINESE = {
+    "轴位CT图像，可见{left kidney}及{kidney tumor}。": set(),
+    "共有2个{lung nodule}。": set(),
+    "未见{fracture}。": set(),
+    "{left kidney}位于图像左上方，最大径约98毫米。": set(),
+    "{left kidney}最大径约9.8厘米。": set(),
+    "可见{spleen}。": {"unsupported_anatomy"},
+    "可见{glioma}。": {"unsupported_finding"},
+    "未见{glioma}。": {"denied"},
+    "未见{kidney tumor}。": {"denied"},
+    "可能为{kidney tumor}。": {"doubted"},
+    "共有3个{lung nodule}。": {"number", "count"},
+    "{left kidney}位于图像右上方。": {"position"},
+    "{left kidney}最大径约60毫米。": {"number"},
+    "冠状面图像。": {"plane"},
+    "磁共振图像。": {"modality"},
+    "抱歉，我无法判断。": {"refusal"},
+    "标注显示{kidney tumor}。": {"leak"},
+    "可见{kidney tumor}": {"truncated"},
+    "可见 tumor。": {"language"},
+}
+
+
+@pytest.mark.parametrize("pattern", CHINESE)
+def test_chinese_texts_pass_the_same_checks(pattern: str) -> None:
+    text = pattern
+    for name in ("left kidney", "kidney tumor", "lung nodule", "fracture", "spleen", "glioma"):
+        text = text.replace(f"{{{name}}}", term(name).zh)
+    found = wrongs(claim(text, facts_of(SAMPLE, "zh"), Asked(language="zh")))
+    assert {one.code for one in found} == CHINESE[pattern]
