@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.captioner import Answer
-from pipeline.journal import Kept
+from pipeline.journal import Kept, names_in
 from pipeline.shards import write_whole
 
 SCHEMA = pa.schema(
@@ -160,12 +160,15 @@ class AnswerFiles:
 
     def refresh(self) -> None:
         """Look for files that are new since the last time."""
-        for path in sorted(self._folder.glob("*.parquet")):
-            if path.name not in self._known:
-                self._known.add(path.name)
-                self._add(path)
+        for name in names_in(self._folder, ".parquet"):
+            if name not in self._known:
+                self.add(self._folder / name)
 
-    def _add(self, path: Path) -> None:
+    def add(self, path: Path) -> None:
+        """Take a file in that was just written."""
+        if path.name in self._known:
+            return
+        self._known.add(path.name)
         try:
             prefixes = _read_prefixes(path)
         except (OSError, pa.ArrowException) as error:

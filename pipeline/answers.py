@@ -20,7 +20,14 @@ from types import TracebackType
 from converters.errors import SettingsError
 from pipeline.answer_files import AnswerFiles, raw_key, write_answers
 from pipeline.captioner import Answer
-from pipeline.journal import Journal, Kept, partition_of, read_journal, remove_if_left
+from pipeline.journal import (
+    Journal,
+    Kept,
+    names_in,
+    partition_of,
+    read_journal,
+    remove_if_left,
+)
 
 ANSWERS_FOLDER = Path(".gmai") / "answers"
 SYNC_SECONDS = 0.1  # half of what is promised: a slow disk takes its time
@@ -172,14 +179,15 @@ class AnswerStore:
     def _merge(self, partition: str, own: Journal | None) -> None:
         """Make one file of all journals of a partition that nobody writes to any more."""
         kept, paths = self._own.journals_of(partition)
-        write_answers(self.folder, partition, kept)
+        written = write_answers(self.folder, partition, kept)
         for path in paths:
             if own and path == own.path:
                 path.unlink()
             else:
                 remove_if_left(path)
         with self._lock:
-            self._own.refresh()
+            if written:
+                self._own.files.add(written)
             self._own.drop(kept)
 
     def _forget(self, partition: str) -> None:
@@ -264,7 +272,7 @@ class _Stored:
         """Look at the folder again."""
         for _ in range(_TRIES):  # a journal that goes while it is read has become a file
             # Journals before files: what is in neither list would be lost.
-            journals = sorted(self.folder.glob("*.journal"))
+            journals = self.journals()
             self.files.refresh()
             try:
                 self._read(journals)
@@ -283,17 +291,17 @@ class _Stored:
                 self.journaled.setdefault(raw_key(kept.key), kept.answer)
             self._sizes[path.name] = size
 
+    def journals(self) -> list[Path]:
+        """The journals that lie there now."""
+        return [self.folder / name for name in names_in(self.folder, ".journal")]
+
     def partitions(self) -> set[str]:
         """Partitions that have journals."""
-        return {partition_of(path) for path in self.folder.glob("*.journal")}
+        return {partition_of(path) for path in self.journals()}
 
     def journals_of(self, partition: str) -> tuple[list[Kept], list[Path]]:
         """What the journals of a partition hold."""
-        paths = [
-            path
-            for path in sorted(self.folder.glob(f"{partition}.*.journal"))
-            if partition_of(path) == partition
-        ]
+        paths = [path for path in self.journals() if partition_of(path) == partition]
         return [kept for path in paths for kept in read_journal(path)], paths
 
     def drop(self, kept: Iterable[Kept]) -> None:

@@ -96,6 +96,12 @@ def whole_lines(file: BinaryIO) -> Iterator[Kept]:
             yield kept
 
 
+def names_in(folder: Path, ending: str) -> list[str]:
+    """Names of the files of a kind, sorted."""
+    names = os.listdir(folder)  # noqa: PTH208  a tenth of the time, with 20,000 partitions
+    return sorted(name for name in names if name.endswith(ending))
+
+
 def journal_name(partition: str, number: int) -> str:
     """Name of a journal of a partition."""
     return f"{partition}.{number:04}.journal"
