@@ -21,6 +21,11 @@ OFF_PLANE = 0.15
 _NESTED = 0.95  # so much of a contour inside another one: a hole
 _APART = 0.05  # so little: a neighbour
 _FAR = 1e6  # voxels
+# Of the contours of one region on one slice: beyond it, nobody drew them, and each is held against
+# the others.
+_MAX_CONTOURS = 10_000
+_MAX_PAIRS = 20_000  # that overlap by their bounds
+_MAX_COVER = 100  # times the slice that their bounds cover together
 _DIGITS = 6  # of a voxel: what the arithmetic of affines leaves
 
 
@@ -70,7 +75,8 @@ def fill_contours(contours: Sequence[Contour], grid: Grid, name: str) -> Filled:
 
     Raises:
         CaseError: ``geometry_invalid`` where a contour is not in the plane of a slice, or the
-            slices between are left out; ``labels_contradict`` where two contours cross.
+            slices between are left out; ``labels_contradict`` where two contours cross;
+            ``value_invalid`` where a slice has more of them than anybody draws.
     """
     placed = [_indices(contour, grid, name) for contour in contours]
     axis = _slice_axis(placed, grid, name)
@@ -127,7 +133,7 @@ def _group(
     placed: list[Contour], axis: int, grid: Grid, name: str
 ) -> tuple[dict[int, list[Contour]], float]:
     """Contours by index of their slice, each once, and how far off its centre one lies."""
-    groups: dict[int, list[Contour]] = {}
+    groups: dict[int, dict[bytes, Contour]] = {}
     worst = 0.0
     for contour in placed:
         level = round(float(contour[:, axis].mean()))
@@ -139,10 +145,9 @@ def _group(
                 f"slices are {grid.spacing_mm[axis]:.2f} mm apart",
             )
         worst = max(worst, off)
-        same = groups.setdefault(level, [])
-        if not any(np.array_equal(contour, other) for other in same):
-            same.append(contour)
-    return groups, worst
+        # Zero has two signs, and they are equal.
+        groups.setdefault(level, {}).setdefault((contour + 0.0).tobytes(), contour)
+    return {level: list(own.values()) for level, own in groups.items()}, worst
 
 
 def _require_dense(levels: list[int], name: str) -> bool:
@@ -169,11 +174,11 @@ def _combine(
 
     Drawing tools leave specks that enclose no voxel centre: they count for nothing beside others.
     """
+    _require_drawn(contours, axis, grid, name)
     filled = [_fill(contour, axis, grid) for contour in contours]
     areas = [area for area in filled if area is not None]
-    for at, one in enumerate(areas):
-        for other in areas[:at]:
-            _require_clear(one, other, name)
+    for one, other in _overlapping(areas, name):
+        _require_clear(areas[one], areas[other], name)
     if not areas:
         return None, False
     edge = np.array(grid.shape) - 0.5
@@ -186,13 +191,54 @@ def _combine(
     return _Area(mask=mask, low=(int(low[0]), int(low[1]))), is_seen
 
 
+def _require_drawn(contours: list[Contour], axis: int, grid: Grid, name: str) -> None:
+    """Refuse what costs more to fill than all that is drawn does."""
+    if len(contours) > _MAX_CONTOURS:
+        raise CaseError("value_invalid", f"{name}: {len(contours):,} contours on one slice")
+    extent = np.delete(np.array(grid.shape), axis)
+    cover = 0.0
+    for contour in contours:
+        low, high = _bounds(np.delete(contour, axis, axis=1), extent)
+        cover += float(np.prod(np.maximum(high - low, 0)))
+    if cover > _MAX_COVER * float(np.prod(extent)):
+        raise CaseError(
+            "value_invalid",
+            f"{name}: {len(contours):,} contours cover the slice {cover / np.prod(extent):,.0f} "
+            "times",
+        )
+
+
+def _overlapping(areas: list[_Area], name: str) -> list[tuple[int, int]]:
+    """Pairs of areas whose bounds overlap."""
+    if not areas:
+        return []
+    low = np.array([area.low for area in areas])
+    high = low + np.array([area.mask.shape for area in areas])
+    pairs: list[tuple[int, int]] = []
+    for at in range(1, len(areas)):
+        meets = ((low[:at] < high[at]) & (low[at] < high[:at])).all(axis=1)
+        pairs += [(at, int(other)) for other in np.flatnonzero(meets)]
+        if len(pairs) > _MAX_PAIRS:
+            raise CaseError(
+                "value_invalid", f"{name}: more than {_MAX_PAIRS:,} pairs of contours that overlap"
+            )
+    return pairs
+
+
+def _bounds(
+    plane: Contour, extent: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First pixel of a contour's bounds, and the one after the last, cut to the slice."""
+    low = np.clip(np.floor(plane.min(axis=0)), 0, extent).astype(np.int64)
+    high = np.clip(np.ceil(plane.max(axis=0)) + 1, 0, extent).astype(np.int64)
+    return low, high
+
+
 def _fill(contour: Contour, axis: int, grid: Grid) -> _Area | None:
     """What one contour encloses of the image; None where that is no voxel centre."""
     u, v = (other for other in range(3) if other != axis)
     plane = contour[:, [u, v]]
-    extent = np.array([grid.shape[u], grid.shape[v]])
-    low = np.clip(np.floor(plane.min(axis=0)), 0, extent).astype(np.int64)
-    high = np.clip(np.ceil(plane.max(axis=0)) + 1, 0, extent).astype(np.int64)
+    low, high = _bounds(plane, np.array([grid.shape[u], grid.shape[v]]))
     rows, columns = (int(n) for n in high - low)
     if rows <= 0 or columns <= 0:
         return None

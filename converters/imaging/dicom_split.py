@@ -167,6 +167,8 @@ def _split_by_marks(stack: list[Slice]) -> list[tuple[dict[str, str], list[Slice
             groups: dict[tuple[str, ...], list[int]] = {}
             for at, one in enumerate(stack):
                 groups.setdefault(tuple(one.marks.get(n, "") for n in names), []).append(at)
+                if len(groups) > deepest:
+                    break
             if len(groups) == deepest and all(_is_apart(places[at]) for at in groups.values()):
                 return [
                     (dict(zip(names, key, strict=True)), [stack[at] for at in own])

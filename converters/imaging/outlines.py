@@ -14,6 +14,7 @@ from converters.facts import Mask, Region, region_of
 Points: TypeAlias = npt.NDArray[np.float64]  # shape (n, 2): x to the right, y down, in pixels
 
 MAX_POINTS = 200_000
+_MAX_CROSSINGS = 1 << 24  # of edges and rows; a border of a whole picture of 4,000 rows has 8,000
 _BATCH = 1 << 22  # crossings of edges and rows that are held at once
 
 
@@ -52,18 +53,28 @@ def fill_polygon(points: Points, size: tuple[int, int]) -> Mask:
     crosses itself is filled by the even-odd rule. A centre right on a line belongs to the
     region on its right, or below it: outlines that share a line share no pixel and leave none
     out. What lies outside the picture is cut off.
+
+    Raises:
+        CaseError: ``value_invalid``, where the outline crosses more rows than anything drawn does.
     """
     width, height = size
-    mask = np.zeros((height, width), dtype=bool)
+    flips = np.zeros((height, width), dtype=np.uint8)
     start, end = points, np.roll(points, -1, axis=0)
     low = np.minimum(start[:, 1], end[:, 1])
     high = np.maximum(start[:, 1], end[:, 1])
     # Rows whose centre y has low <= y < high.
     first = np.clip(np.ceil(low - 0.5), 0, height).astype(np.int64)
     last = np.clip(np.ceil(high - 0.5), 0, height).astype(np.int64)
+    crossings = int(np.maximum(last - first, 0).sum())
+    if crossings > _MAX_CROSSINGS:
+        raise CaseError(
+            "value_invalid",
+            f"an outline of {len(points):,} points crosses rows {crossings:,} times: no outline",
+        )
     for edges in _batches(last - first):
-        _flip(mask, start[edges], end[edges], first[edges], last[edges])
-    return np.logical_xor.accumulate(mask, axis=1)
+        _flip(flips, start[edges], end[edges], first[edges], last[edges])
+    # What a byte counts is even or odd as the whole number is, however often it overflows.
+    return np.logical_xor.accumulate((flips & 1).view(np.bool_), axis=1)
 
 
 def outline_region(
@@ -101,13 +112,13 @@ def _batches(rows: npt.NDArray[np.int64]) -> list[slice]:
 
 
 def _flip(
-    mask: Mask,
+    flips: npt.NDArray[np.uint8],
     start: Points,
     end: Points,
     first: npt.NDArray[np.int64],
     last: npt.NDArray[np.int64],
 ) -> None:
-    """Mark, on each row, the first pixel whose centre is right of a crossing."""
+    """Count, on each row, at the first pixel whose centre is right of a crossing."""
     counts = np.maximum(last - first, 0)
     edge = np.repeat(np.arange(len(counts)), counts)
     before = np.cumsum(counts) - counts
@@ -118,6 +129,7 @@ def _flip(
     x_top, y_top = np.where(is_down, x_a, x_b), np.where(is_down, y_a, y_b)
     x_end, y_end = np.where(is_down, x_b, x_a), np.where(is_down, y_b, y_a)
     x = x_top + (row + 0.5 - y_top) / (y_end - y_top) * (x_end - x_top)
-    column = np.clip(np.ceil(x - 0.5), 0, mask.shape[1]).astype(np.int64)
-    inside = column < mask.shape[1]
-    np.logical_xor.at(mask, (row[inside], column[inside]), True)  # noqa: FBT003 - NumPy's signature
+    width = flips.shape[1]
+    column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+    inside = column < width
+    np.add.at(flips.reshape(-1), row[inside] * width + column[inside], np.uint8(1))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -227,3 +228,43 @@ def test_a_line_drawn_there_and_back_encloses_nothing(outer: list, inner: list, 
     joined = [*outer, outer[0], *inner, inner[0], outer[0]]
     apart = fill(points(outer, 2)) ^ fill(points(inner, 2))
     assert np.array_equal(fill(points(joined, 2)), apart)
+
+
+# --- work that is bounded ----------------------------------------------------------------------
+
+WIDE = grid_of(np.eye(4), (512, 512, 3))
+
+
+def rings(count: int, step: float) -> list[np.ndarray]:
+    """Circles of three voxels, 60 a row, each `step` voxels from the next."""
+    turn = np.linspace(0, 2 * np.pi, 20)[:-1]
+    circle = np.stack([3 * np.cos(turn), 3 * np.sin(turn)], axis=1)
+    found = []
+    for k in range(count):
+        center = (100 + step * (k % 60), 100 + step * (k // 60))
+        found.append(points(np.add(circle, center).tolist(), 1.0, 2, np.eye(4)))
+    return found
+
+
+def test_thousands_of_specks_beside_each_other_are_filled_soon() -> None:
+    start = perf_counter()
+    mask = fill(*rings(3600, 6.5), grid=WIDE)
+    assert perf_counter() - start < 10
+    assert mask.sum() > 3600 * 20
+
+
+@pytest.mark.parametrize(
+    ("contours", "seen"),
+    [
+        (rings(3600, 0.05), "pairs of contours that overlap"),
+        ([points(square(1 + k / 1e4, 500), 1.0, 2, np.eye(4)) for k in range(150)], "times"),
+        (rings(10_500, 0.01), "contours on one slice"),
+    ],
+    ids=["pairs", "areas", "contours"],
+)
+def test_contours_beyond_what_is_drawn_are_refused(contours: list, seen: str) -> None:
+    start = perf_counter()
+    with pytest.raises(CaseError, match=seen) as caught:
+        fill_contours(contours, WIDE, "x")
+    assert caught.value.reason == "value_invalid"
+    assert perf_counter() - start < 10

@@ -111,3 +111,17 @@ def test_what_is_no_outline_is_refused(values: list, reason: str) -> None:
     with pytest.raises(CaseError) as caught:
         outline_points(values, "a.json")
     assert caught.value.reason == reason
+
+
+def test_an_outline_that_is_noise_is_refused() -> None:
+    points = np.random.default_rng(0).uniform(0, 4000, (200_000, 2))
+    with pytest.raises(CaseError, match="200,000 points") as caught:
+        fill_polygon(points, (4000, 4000))
+    assert caught.value.reason == "value_invalid"
+
+
+def test_a_line_that_is_drawn_many_times_is_even_or_odd() -> None:
+    """More crossings of one pixel than a byte counts."""
+    around = [(2, 1), (7, 1), (7, 4), (2, 4)]
+    assert not fill(around * 256).any()
+    assert np.array_equal(fill(around * 257), fill(around))
