@@ -125,8 +125,17 @@ def _require_meta_header(text: bytes, name: str) -> None:
         is_fit = len(numbers) == wanted and all(map(_NUMBER.fullmatch, numbers))
         if key in fields and not is_fit:
             raise CaseError("file_unreadable", f"{name}: {key} is not {wanted} numbers")
+    _require_plain_values(fields, name)
     if "DimSize" not in fields or "ElementType" not in fields:
         raise CaseError("file_unreadable", f"{name} has no DimSize or no ElementType")
+
+
+def _require_plain_values(fields: dict[str, str], name: str) -> None:
+    """Refuse values that stand for others: ITK passes over their slope and offset."""
+    for key, value in (("Slope", 1), ("Offset", 0)):
+        said = fields.get(f"ElementToIntensityFunction{key}", str(value)).strip()
+        if not _NUMBER.fullmatch(said) or float(said) != value:
+            raise CaseError("file_unsupported", f"{name}: its values have {key} {said[:20]!r}")
 
 
 def _require_plain(

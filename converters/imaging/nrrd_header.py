@@ -32,6 +32,10 @@ _TO_RAS = {
     "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
     "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
 }  # fmt: skip
+_MM = {
+    "m": 1e3, "cm": 10.0, "mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "um": 1e-3,
+    "micron": 1e-3, "microns": 1e-3, "nm": 1e-6,
+}  # fmt: skip
 _ENCODINGS = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
 _SAME = {"datafile": "data file", "lineskip": "line skip", "byteskip": "byte skip"}
 _VOLUMES = {"list", "time", "vector", "none", "???", "stub", "scalar"}  # kinds of a further axis
@@ -151,7 +155,18 @@ def _geometry(fields: dict[str, str], axes: int, name: str) -> tuple[tuple[int, 
     if "space origin" in fields:
         affine[:3, 3] = _vector(fields["space origin"], name)
     i, j, k = space_axes
-    return (i, j, k), np.diag([*map(float, _TO_RAS[space]), 1.0]) @ affine
+    scales = np.multiply(_TO_RAS[space], _units_mm(fields.get("space units"), name))
+    return (i, j, k), np.diag([*scales, 1.0]) @ affine
+
+
+def _units_mm(words: str | None, name: str) -> list[float]:
+    """Millimetres a unit of each axis of space; where none is named, they are millimetres."""
+    if words is None:
+        return [1.0, 1.0, 1.0]
+    units = re.findall(r'"([^"]*)"', words)
+    if len(units) != 3 or not all(unit.lower() in _MM for unit in units):
+        raise CaseError("geometry_invalid", f"{name}: space units {words[:60]} are not known")
+    return [_MM[unit.lower()] for unit in units]
 
 
 def _vector(word: str, name: str) -> list[float]:

@@ -70,6 +70,21 @@ def test_every_space_of_a_patient_becomes_ras(
     np.testing.assert_allclose(volume.affine[:3, 3], np.multiply(signs, (10, -20, 5)))
 
 
+@pytest.mark.parametrize(
+    ("units", "scales"),
+    [
+        ('"mm" "mm" "mm"', (1, 1, 1)),
+        ('"um" "um" "um"', (1e-3, 1e-3, 1e-3)),
+        ('"cm" "mm" "um"', (10, 1, 1e-3)),
+    ],
+)
+def test_units_of_space_become_millimetres(
+    tmp_path: Path, units: str, scales: tuple[float, ...]
+) -> None:
+    found = read(tmp_path, header(space_units=units) + body()).affine
+    np.testing.assert_allclose(found, np.diag([*scales, 1.0]) @ RAS)
+
+
 @st.composite
 def headers(draw: st.DrawFn) -> bytes:
     """Headers that SimpleITK reads as well: turned, mirrored, oblique, in three spaces."""
@@ -217,6 +232,9 @@ def test_bytes_before_the_voxels_are_passed_over(tmp_path: Path) -> None:
         ({"space_directions": "(1,0,0) (0,2,0) (0,0,0)"}, "geometry_invalid"),
         ({"space_directions": "(1,0,0) (0,2,0) none"}, "geometry_invalid"),
         ({"space_origin": "(0,0)"}, "geometry_invalid"),
+        ({"space_units": '"voxel" "voxel" "voxel"'}, "geometry_invalid"),
+        ({"space_units": '"mm" "mm"'}, "geometry_invalid"),
+        ({"space_units": "mm mm mm"}, "geometry_invalid"),
         ({"endian": None}, "file_unreadable"),
         ({"endian": "middle"}, "file_unreadable"),
         ({"type": "block"}, "file_unsupported"),

@@ -256,6 +256,22 @@ def test_mha_without_a_matrix_is_refused(tmp_path: Path) -> None:
     assert reason(tmp_path, "a.mha", head) == "geometry_invalid"
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ElementToIntensityFunctionSlope = 1\nElementToIntensityFunctionOffset = 0", None),
+        ("ElementToIntensityFunctionSlope = 2", "file_unsupported"),
+        ("ElementToIntensityFunctionOffset = -1024", "file_unsupported"),
+        ("ElementToIntensityFunctionSlope = one", "file_unsupported"),
+    ],
+)
+def test_mha_whose_numbers_are_not_its_values_is_refused(
+    tmp_path: Path, line: str, expected: str | None
+) -> None:
+    head = itk_bytes(tmp_path, "a.mha").replace(b"ElementType", line.encode() + b"\nElementType", 1)
+    assert reason_or_none(tmp_path, "a.mha", head) == expected
+
+
 @pytest.mark.parametrize("is_packed", [False, True])
 @pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
 def test_truncated_nrrd_and_mha_are_refused(tmp_path: Path, name: str, *, is_packed: bool) -> None:
