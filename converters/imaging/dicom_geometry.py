@@ -13,6 +13,7 @@ from converters.imaging.volumes import MAX_SHEAR, Affine, require_geometry
 SAME_MM = 0.01  # closer slices lie at the same place
 MAX_TURN = 1e-3  # between direction cosines of slices of one volume
 _MAX_OFF_STEP = 0.1  # of the spacing: how far a slice may lie from where it should
+_THINNED = 1.1  # times the distance that headers say: further apart, slices may be left out
 _MAX_OFF_PIXEL = 0.2  # of a pixel: the same, within the plane
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _PLANES = ("sagittal", "coronal", "axial")
@@ -71,6 +72,23 @@ def affine_of(slices: Sequence[Slice], name: str) -> Affine:
     affine = _LPS_TO_RAS @ affine
     require_geometry(affine, name)
     return affine
+
+
+def thinned(slices: Sequence[Slice], affine: Affine) -> dict[str, float]:
+    """How far apart slices lie, and how far they say; empty unless they lie further apart.
+
+    Positions that are even show no gap where every second slice was left out. A scan with gaps
+    that gives no more than the thickness of its slices looks the same, so that it is only told.
+
+    Args:
+        slices: Of the volume.
+        affine: As :func:`affine_of` gives it.
+    """
+    said = [one.depth_mm for one in slices if one.depth_mm is not None]
+    apart = float(np.linalg.norm(affine[:3, 2]))
+    if not said or apart <= _THINNED * float(np.median(said)):
+        return {}
+    return {"apart_mm": round(apart, 4), "said_apart_mm": round(float(np.median(said)), 4)}
 
 
 def _require_tags(slices: Sequence[Slice], name: str) -> None:

@@ -20,6 +20,7 @@ from converters.imaging.dicom_geometry import (
     depth_along,
     order_slices,
     plane_of,
+    thinned,
 )
 from converters.imaging.dicom_slices import THREADS, ImageFile, SeriesFacts, Slice
 from converters.imaging.dicom_split import split_slices
@@ -66,7 +67,9 @@ class SeriesFiles:
         facts = self.facts
         first = self.slices[0]
         told = ", ".join(
-            f"{name} {value}" for name, value in self.part.items() if name not in ("plane", "size")
+            f"{name} {value or 'not said'}"
+            for name, value in self.part.items()
+            if name not in ("plane", "size")
         )
         return (
             f"series {facts.number or '?'} {facts.description!r} ({facts.modality}, "
@@ -131,6 +134,7 @@ def read_series(root: Root, files: SeriesFiles) -> Volume:
             values = values.astype(np.float32) * np.float32(factor)
         steps += (step,)
     told: dict[str, Json] = {"step": "stack_slices", "slices": shape[0], **files.part}
+    told |= thinned(slices, affine)
     if repeated:
         told["repeated_slices"] = repeated
     return Volume(values=values.T, affine=affine, steps=(told, *steps))

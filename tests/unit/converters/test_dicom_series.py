@@ -172,6 +172,21 @@ def test_spacing_is_that_of_positions_not_of_thickness(written) -> None:
     assert np.isclose(np.linalg.norm(volume.affine[:3, 2]), 2.5)
 
 
+@pytest.mark.parametrize("tag", ["SpacingBetweenSlices", "SliceThickness"])
+def test_slices_further_apart_than_they_say_are_told(written, tag: str) -> None:
+    """Every second slice was left out: they are even, and nothing else shows it."""
+    volume = only_volume(written(plain(positions=places(10.0), **{tag: 5})))
+    assert volume.steps[0] == {
+        "step": "stack_slices", "slices": 5, "apart_mm": 10.0, "said_apart_mm": 5.0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [2.4, 2.5, 5])
+def test_slices_as_far_apart_as_they_say_are_told_nothing_of(written, said: float) -> None:
+    volume = only_volume(written(plain(SpacingBetweenSlices=said)))
+    assert volume.steps[0] == {"step": "stack_slices", "slices": 5}
+
+
 def test_slope_and_intercept_are_each_slice_s_own_and_applied_once(written) -> None:
     files = {
         f"{at}.dcm": slice_dataset(
