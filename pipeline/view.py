@@ -10,6 +10,7 @@ from converters.records import Box, Finding, Sample
 from converters.vocabulary import Term, modality, term
 from pipeline.box_notation import BoxNumbers, Notation, written
 from pipeline.phrasing import digest_order
+from pipeline.plurals import is_plural
 
 Labels = tuple[frozenset[str], ...]
 LETTERS = "ABCDEFGH"  # of options
@@ -218,15 +219,8 @@ def named(of: Term) -> Named:
         term=of.term,
         the=of.with_article,
         plural=of.plural,
-        is_plural=of.plural == of.term and _ends_as_plural(of.term),
+        is_plural=is_plural(of),
     )
-
-
-def _ends_as_plural(name: str) -> bool:
-    """Whether a name ends as a plural does, and not as fibrosis, thrombus or mass."""
-    if name.endswith(("ae", "ganglia", "nuclei")):
-        return True
-    return name.endswith("s") and not name.endswith(("is", "us", "ss"))
 
 
 def is_unclear(finding: Finding) -> bool:
