@@ -65,6 +65,7 @@ class Asking:
             SettingsError: Images may not be sent.
         """
         futures, new = self._places(requests)
+        begun = 0
         try:
             kept = self.store.find((request.key for request, _ in new), keep_in=partition)
             for request, place in new:
@@ -73,10 +74,10 @@ class Asking:
                     self.from_store += 1
                 else:
                     self._send(partition, request, images or {}, place)
+                begun += 1
         finally:
-            for request, place in new:  # after an error, nobody waits for what was not sent
-                if not place.running() and not place.done():
-                    self._fail(request.key, place, CancelledError())
+            for request, place in new[begun:]:  # after an error, nobody waits for these
+                self._fail(request.key, place, CancelledError())
         return futures
 
     def ask(
@@ -104,6 +105,8 @@ class Asking:
                 place = self._under_way.get(request.key)
                 if place is None:
                     place = self._under_way[request.key] = Future()
+                    # One waiter cannot cancel what others wait for.
+                    place.set_running_or_notify_cancel()
                     new.append((request, place))
                 else:
                     self.shared += 1
@@ -123,7 +126,6 @@ class Asking:
             lambda answer: partition.put(request.key, answer),
         )
         self.sent += 1
-        place.set_running_or_notify_cancel()  # from here on it cannot be cancelled by a waiter
         asked.add_done_callback(lambda done: self._pass_on(request.key, place, done))
 
     def _pass_on(self, key: str, place: "Future[Answer]", done: "Future[Answer]") -> None:

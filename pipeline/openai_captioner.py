@@ -182,10 +182,10 @@ class OpenAICaptioner:
             self._loop.close()
 
     async def _end(self) -> None:
-        tasks = [*self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := [*self._tasks]:  # another thread may still hand in some
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         for client in self._clients:
             await client.close()
 
