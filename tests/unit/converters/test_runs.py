@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from converters.annotations import rle
 from converters.errors import CaseError
 from converters.imaging.runs import decode_runs, encode_runs
+from converters.manifest import load_manifest
 
 STARTS = ["from_0", "from_1", "relative"]
 ORDERS = ["rows", "columns"]
@@ -116,3 +118,12 @@ def test_no_runs_are_no_mask() -> None:
 
 def test_a_number_beyond_any_picture_is_refused() -> None:
     assert reason(f"{10**30} 1") == "value_invalid"
+
+
+def test_a_pneumothorax_in_two_pieces_is_one() -> None:
+    spec = load_manifest("siim_acr_pneumothorax").manifest.layout.annotations[0]
+    mask = np.zeros((9, 9), bool)
+    mask[1:3, 1:3] = mask[5:8, 5:8] = True
+    (layer,) = rle._layers(spec, "pneumothorax", [mask])
+    assert len(layer.regions) == 1
+    assert not layer.are_instances
