@@ -48,16 +48,43 @@ class Block:
 def phantom(terms: list[str], number: int) -> list[Block]:
     """Blocks of a volume; each volume leaves out a fifth of the terms, where there are many."""
     cell = LARGE_CELL if len(terms) <= 8 else SMALL_CELL
-    cells = list(product(*(range(n // c) for n, c in zip(SHAPE, cell, strict=True))))
-    stride = max(1, len(cells) // max(1, len(terms)))
+    kept = [
+        term for place, term in enumerate(terms) if len(terms) <= 2 or (place + number) % 5 != 0
+    ]
     blocks = []
-    for place, term in enumerate(terms):
-        if len(terms) > 2 and (place + number) % 5 == 0:
-            continue
-        corner = [n * c + 1 for n, c in zip(cells[place * stride], cell, strict=True)]
+    for term, place in _places(kept, cell).items():
+        corner = [n * c + 1 for n, c in zip(place, cell, strict=True)]
         i, j, k = (slice(at, at + c - 2) for at, c in zip(corner, cell, strict=True))
         blocks.append(Block(term=term, bounds=(i, j, k)))
-    return sided(blocks)
+    return blocks
+
+
+def _places(terms: list[str], cell: tuple[int, int, int]) -> dict[str, tuple[int, int, int]]:
+    """A cell for each term: a left structure and its right one face each other."""
+    across, deep, high = (n // c for n, c in zip(SHAPE, cell, strict=True))
+    facing = [(i, j, k) for j, k, i in product(range(deep), range(high), range(across // 2))]
+    found: dict[str, tuple[int, int, int]] = {}
+    pairs = pairs_of(terms)
+    for (left, right), (i, j, k) in zip(pairs, _spread(facing, len(pairs)), strict=False):
+        found |= {left: (i, j, k), right: (across - 1 - i, j, k)}
+    taken = set(found.values())
+    free = [at for at in product(range(across), range(deep), range(high)) if at not in taken]
+    rest = [term for term in terms if term not in found]
+    found |= dict(zip(rest, _spread(free, len(rest)), strict=True))
+    return {term: found[term] for term in terms}
+
+
+def _spread(cells: list[tuple[int, int, int]], count: int) -> list[tuple[int, int, int]]:
+    return cells[:: max(1, len(cells) // max(1, count))][:count]
+
+
+def pairs_of(terms: list[str]) -> list[tuple[str, str]]:
+    """Terms of the left with those of the right, where both are there."""
+    lefts, rights = (
+        {vocabulary_term(t).base: t for t in terms if vocabulary_term(t).side == side}
+        for side in ("left", "right")
+    )
+    return [(left, rights[base]) for base, left in lefts.items() if base in rights]
 
 
 def blocks_of(layout, number: int) -> list[Block]:
@@ -65,18 +92,6 @@ def blocks_of(layout, number: int) -> list[Block]:
     if layout.kind == "volumes" and layout.slices.normal_slices and number == 2:
         return []
     return phantom(all_terms(layout), number)
-
-
-def sided(blocks: list[Block]) -> list[Block]:
-    """The same places, with left structures on the left of their twins."""
-    place = {block.term: block.bounds for block in blocks}
-    lefts = {vocabulary_term(t).base: t for t in place if vocabulary_term(t).side == "left"}
-    rights = {vocabulary_term(t).base: t for t in place if vocabulary_term(t).side == "right"}
-    for base in lefts.keys() & rights.keys():
-        left, right = place[lefts[base]], place[rights[base]]
-        if left[0].start > right[0].start:
-            place[lefts[base]], place[rights[base]] = right, left
-    return [Block(term=block.term, bounds=place[block.term]) for block in blocks]
 
 
 def intensities(blocks: list[Block], number: int) -> np.ndarray:
