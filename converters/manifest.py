@@ -134,6 +134,9 @@ for _tag, _regex, _first in [
     )
 
 
+_NAME = re.compile(r"[a-z0-9_]+")
+
+
 def list_sources(folder: Path = MANIFESTS) -> list[str]:
     """Names of all sources, sorted; no file is opened."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
@@ -147,7 +150,7 @@ def load_manifest(name: str, folder: Path = MANIFESTS) -> LoadedManifest:
         ManifestError: The file is not a valid manifest.
     """
     path = folder / f"{name}.yaml"
-    if name not in list_sources(folder):
+    if not (_NAME.fullmatch(name) and path.is_file()):
         near = difflib.get_close_matches(name, list_sources(folder), n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else "gmai-sources list shows them all"
         raise SettingsError(name, "no such source", hint)
