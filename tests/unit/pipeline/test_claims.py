@@ -285,3 +285,12 @@ def test_chinese_texts_pass_the_same_checks(pattern: str) -> None:
         text = text.replace(f"{{{name}}}", term(name).zh)
     found = wrongs(claim(text, facts_of(SAMPLE, "zh"), Asked(language="zh")))
     assert {one.code for one in found} == CHINESE[pattern]
+
+
+def test_an_oblique_slice_is_of_the_plane_that_it_is_near() -> None:
+    tilted = facts_of(replace(SAMPLE, view="oblique axial"))
+    said = {
+        text: {one.code for one in wrongs(claim(text, tilted, Asked()))}
+        for text in ("An oblique axial CT image of the abdomen.", "An oblique coronal CT image.")
+    }
+    assert list(said.values()) == [set(), {"plane"}]
