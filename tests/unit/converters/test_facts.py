@@ -20,7 +20,9 @@ from converters.vocabulary import Term
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14)))
 some = masks.filter(lambda mask: mask.any())
-LESION = Term(term="x", plural="xs", role="lesion", side="", base="x", article="an", part_of="")
+LESION = Term(
+    term="x", plural="xs", role="lesion", side="", base="x", article="an", part_of="", zh="甲"
+)
 
 
 @given(mask=masks)
