@@ -34,8 +34,7 @@ def read_hdf5(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
     """
     if find_spec("h5py") is None:
         raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
-    with path.open("rb"):  # a disk that fails is not a broken file
-        pass
+    path.open("rb").close()  # a disk that fails is not a broken file
     command = [sys.executable, "-P", str(_PROGRAM), str(path), variable]
     with subprocess.Popen(  # noqa: S603 - our own program; a list, so that no shell reads it
         command,

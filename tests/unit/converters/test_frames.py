@@ -11,28 +11,13 @@ from converters.files import locate_root
 from converters.manifest import Manifest, parse_manifest
 from converters.records import Outcome, Rejection, Sample
 from converters.select import converter_for
+from tests.fakes.toy import toy_header
 
 SHAPE = (30, 28, 12)
 AFFINE = np.diag([-2.0, -2.0, 6.0, 1.0])
-MANIFEST = """
-name: toy_frames
-title: Toy
-summary: A phantom.
-year: null
-homepage: https://example.org
-citation: null
-license: CC0-1.0
-terms: null
-access: open
-obtain: It is made by a test.
-modality: MR
-anatomy: [heart]
-department: not assigned
-tasks: [segmentation]
-evidence: {level: generated, references: [a test]}
-gotchas: []
-overlaps: []
-benchmarks: []
+MANIFEST = (
+    toy_header("toy_frames", "MR", "heart")
+    + """\
 layout:
   kind: volumes
   images: "{case}_sa.nii"
@@ -55,6 +40,7 @@ layout:
       labels: {1: liver}
 expect: {cases: null, findings: null}
 """
+)
 
 
 def series() -> tuple[np.ndarray, np.ndarray]:

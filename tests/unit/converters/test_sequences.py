@@ -13,28 +13,13 @@ from converters.files import locate_root
 from converters.manifest import Manifest, parse_manifest
 from converters.records import Outcome, Rejection, Sample
 from converters.select import converter_for
+from tests.fakes.toy import toy_header
 
 SHAPE = (40, 36, 30)
 AFFINE = np.array([[-2.0, 0, 0, 40], [0, 2.0, 0, -30], [0, 0, 3.0, -20], [0, 0, 0, 1]])
-MANIFEST = """
-name: toy_sequences
-title: Toy
-summary: A phantom.
-year: null
-homepage: https://example.org
-citation: null
-license: CC0-1.0
-terms: null
-access: open
-obtain: It is made by a test.
-modality: MR
-anatomy: [abdomen]
-department: not assigned
-tasks: [segmentation]
-evidence: {level: generated, references: [a test]}
-gotchas: []
-overlaps: []
-benchmarks: []
+MANIFEST = (
+    toy_header("toy_sequences", "MR", "abdomen")
+    + """\
 layout:
   kind: volumes
   images: "{case}/{case}_t2.nii"
@@ -51,6 +36,7 @@ layout:
       labels: {1: liver, 2: spleen}
 expect: {cases: null, findings: null}
 """
+)
 FILES = 'sequences: {T1: "{case}/{case}_t1.nii", T2: "{case}/{case}_t2.nii"}'
 VOLUMES = "sequences: [T2, contrast-enhanced T1, ADC]"
 CODES = np.zeros(SHAPE, np.uint8)

@@ -15,6 +15,7 @@ from converters.files import locate_root
 from converters.manifest import Manifest, parse_manifest
 from converters.records import Sample
 from converters.select import converter_for
+from tests.fakes.toy import toy_header
 
 SHAPE = (40, 36, 30)
 SPACING = (2.0, 2.0, 3.0)
@@ -26,25 +27,9 @@ IMAGE[:, :3] = 0
 PLACED = "axes: LPS, spacing_mm: [2.0, 2.0, 3.0]"
 NAMED = f"stored: {{form: variable, variable: values, {PLACED}}}"
 RAW = "stored: {form: raw, dtype: DTYPE, byte_order: little, shape: [40, 36, 30], " + PLACED + "}"
-MANIFEST = """
-name: toy_stored
-title: Toy
-summary: A phantom.
-year: null
-homepage: https://example.org
-citation: null
-license: CC0-1.0
-terms: null
-access: open
-obtain: It is made by a test.
-modality: MR
-anatomy: [abdomen]
-department: not assigned
-tasks: [segmentation]
-evidence: {level: generated, references: [a test]}
-gotchas: []
-overlaps: []
-benchmarks: []
+MANIFEST = (
+    toy_header("toy_stored", "MR", "abdomen")
+    + """\
 layout:
   kind: volumes
   images: "images/{case}.ENDING"
@@ -62,6 +47,7 @@ layout:
       LABEL_STORED
 expect: {cases: null, findings: null}
 """
+)
 
 
 def write_nifti(path: Path, values: np.ndarray) -> None:

@@ -24,26 +24,11 @@ from converters.imaging.volumes import Volume
 from converters.manifest import Manifest, parse_manifest
 from converters.records import Finding, Sample
 from converters.select import converter_for
+from tests.fakes.toy import toy_header
 
-MANIFEST = """
-name: law_volume
-title: Toy
-summary: A phantom.
-year: null
-homepage: https://example.org
-citation: null
-license: CC0-1.0
-terms: null
-access: open
-obtain: It is made by a test.
-modality: MR
-anatomy: [abdomen]
-department: not assigned
-tasks: [segmentation]
-evidence: {level: generated, references: [a test]}
-gotchas: []
-overlaps: []
-benchmarks: []
+MANIFEST = (
+    toy_header("law_volume", "MR", "abdomen")
+    + """\
 layout:
   kind: volumes
   images: "images/{case}.nii"
@@ -59,6 +44,7 @@ layout:
       labels: {1: CODE1, 2: CODE2, 3: liver}
 expect: {cases: null, findings: null}
 """
+)
 ORIENTATIONS = [
     np.array(list(zip(axes, signs, strict=True)), dtype=float)
     for axes in permutations(range(3))

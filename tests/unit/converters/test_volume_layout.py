@@ -17,6 +17,7 @@ from converters.files import locate_root
 from converters.manifest import Manifest, parse_manifest
 from converters.records import Outcome, Rejection, Sample
 from converters.select import converter_for
+from tests.fakes.toy import toy_header
 
 SHAPE = (40, 36, 30)
 SPACING = (2.0, 2.0, 3.0)
@@ -26,25 +27,9 @@ ORIENTATIONS = [
     for axes in permutations(range(3))
     for signs in product((1, -1), repeat=3)
 ]
-MANIFEST = """
-name: toy_volume
-title: Toy
-summary: A phantom.
-year: null
-homepage: https://example.org
-citation: null
-license: CC0-1.0
-terms: null
-access: open
-obtain: It is made by a test.
-modality: CT
-anatomy: [abdomen]
-department: not assigned
-tasks: [segmentation]
-evidence: {level: generated, references: [a test]}
-gotchas: []
-overlaps: []
-benchmarks: []
+MANIFEST = (
+    toy_header("toy_volume", "CT", "abdomen")
+    + """\
 layout:
   kind: volumes
   images: "images/{case}.nii.gz"
@@ -60,6 +45,7 @@ layout:
       labels: {1: liver, 2: spleen, 3: left kidney, 4: stomach}
 expect: {cases: null, findings: null}
 """
+)
 
 
 def manifest(completeness: str = "complete", **layout: object) -> Manifest:

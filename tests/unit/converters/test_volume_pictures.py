@@ -14,26 +14,11 @@ from converters.imaging.slices import Extent, choose_normal, choose_slices
 from converters.manifest import Manifest, parse_manifest
 from converters.records import Outcome, Rejection, Sample
 from converters.select import converter_for
+from tests.fakes.toy import toy_header
 
-MANIFEST = """
-name: toy_chest
-title: Toy
-summary: A phantom.
-year: null
-homepage: https://example.org
-citation: null
-license: CC0-1.0
-terms: null
-access: open
-obtain: It is made by a test.
-modality: CT
-anatomy: [chest]
-department: not assigned
-tasks: [segmentation]
-evidence: {level: generated, references: [a test]}
-gotchas: []
-overlaps: []
-benchmarks: []
+MANIFEST = (
+    toy_header("toy_chest", "CT", "chest")
+    + """\
 layout:
   kind: volumes
   images: "images/{case}.nii"
@@ -50,6 +35,7 @@ layout:
       labels: {1: lung nodule, 2: liver}
 expect: {cases: null, findings: null}
 """
+)
 SHAPE = (48, 44, 40)
 
 
