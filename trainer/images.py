@@ -28,7 +28,6 @@ Fit = Literal["crop", "pad"]
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 MAX_PIXELS = 200_000_000
-FIT_KEY = "gmai_fit"
 _FORMATS = ("PNG", "JPEG")
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, KeyError,
@@ -70,7 +69,7 @@ def load_image_settings(model: Path) -> ImageSettings:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return ImageSettings(
             size_px=content["crop_size"]["height"],
-            fit=content[FIT_KEY],
+            fit="pad" if content["do_pad"] else "crop",
             mean=tuple(content["image_mean"]),
             std=tuple(content["image_std"]),
         )
@@ -81,14 +80,11 @@ def load_image_settings(model: Path) -> ImageSettings:
 
 
 def preprocessor_config(settings: ImageSettings) -> dict[str, Any]:
-    """The settings as transformers' CLIPImageProcessor reads them.
-
-    A server crops where `fit` says ``pad``: it has no such step of its own. Pictures are then to
-    be squared before they are sent, by :func:`square`.
-    """
+    """The settings as transformers' LlavaImageProcessor reads them; vLLM uses it too."""
     side = settings.size_px
     return {
-        "image_processor_type": "CLIPImageProcessor",
+        "image_processor_type": "LlavaImageProcessor",
+        "do_pad": settings.fit == "pad",
         "do_convert_rgb": True,
         "do_resize": True,
         "size": {"shortest_edge": side},
@@ -100,7 +96,6 @@ def preprocessor_config(settings: ImageSettings) -> dict[str, Any]:
         "do_normalize": True,
         "image_mean": list(settings.mean),
         "image_std": list(settings.std),
-        FIT_KEY: settings.fit,
     }
 
 

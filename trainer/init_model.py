@@ -1,8 +1,8 @@
 """A starting model: vision encoder, projector and language model in one folder.
 
 The folder is what transformers loads as ``LlavaForConditionalGeneration``, with tokenizer,
-processor, chat template and generation settings. Two keys are added: ``gmai_chat_format`` in
-config.json and ``gmai_fit`` in preprocessor_config.json.
+processor, chat template and generation settings. One key is added: ``gmai_chat_format`` in
+config.json.
 """
 
 import json

@@ -1,10 +1,10 @@
-# ruff: noqa: RUF001, S106 - strings are awkward on purpose, and tokens are no passwords
 """The tokenizer of InternLM2, a SentencePiece model, as one of the library `tokenizers`.
 
 What it makes of a list of awkward strings is held against SentencePiece before it is used: one
 difference, and nothing is converted.
 """
 
+# ruff: noqa: RUF001, S106 - strings are awkward on purpose, and tokens are no passwords
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
