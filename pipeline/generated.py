@@ -16,6 +16,7 @@ from converters.specs import (
     dicom_objects,
     grey,
     layouts,
+    operations,
     outlines,
     readers,
     shapes,
@@ -131,7 +132,16 @@ def _manifests_page() -> Iterator[str]:
 
 def _annotation_models() -> list[type[BaseModel]]:
     found: list[type[BaseModel]] = []
-    for module in (annotations, outlines, shapes, readers, dicom_objects, videos, slides):
+    for module in (
+        annotations,
+        operations,
+        outlines,
+        shapes,
+        readers,
+        dicom_objects,
+        videos,
+        slides,
+    ):
         for value in vars(module).values():
             is_model = isinstance(value, type) and issubclass(value, BaseModel)
             is_shown = is_model and not value.__name__.startswith("_")

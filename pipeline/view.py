@@ -15,6 +15,8 @@ from pipeline.plurals import is_plural
 Labels = tuple[frozenset[str], ...]
 LETTERS = "ABCDEFGH"  # of options
 SAME_PLACE = 0.5  # boxes that share so much of their area could each be meant
+# What is said of the image or of the operation, and not of what is seen: in formats of their own.
+APART = ("quality", "action")
 _MEASURED_ROLES = ("organ", "structure", "lesion", "cell", "instrument", "device")
 
 
@@ -163,7 +165,7 @@ class View:
         """Findings by term, the largest first; labels of the whole image before regions."""
         found: dict[str, list[Finding]] = {}
         for finding in self.sample.findings:
-            if not is_unclear(finding):
+            if not is_unclear(finding) and finding.role not in APART:
                 found.setdefault(finding.label, []).append(finding)
         # A label of the whole image and its boxes are the same thing, said twice.
         said = [[f for f in same if f.box] or same for same in found.values()]

@@ -129,7 +129,8 @@ def join_measurements(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     found: list[Finding] = []
     measured: dict[str, Finding] = {}
     for finding in findings:
-        if finding.box is None and finding.attributes:
+        # Attributes of an action are what does it and to what: another one has its own.
+        if finding.box is None and finding.attributes and finding.role != "action":
             before = measured.get(finding.label)
             attributes = (before.attributes if before else ()) + finding.attributes
             measured[finding.label] = replace(before or finding, attributes=attributes)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from converters.pattern import field_names
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
+from converters.specs.operations import ActionFiles
 from converters.specs.outlines import Polygons
 from converters.specs.readers import BoxReaders, ReaderMaps, Readers
 from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes, YoloBoxes
@@ -385,7 +386,8 @@ PictureAnnotation = Annotated[
     | Rle
     | Polygons
     | Points
-    | Recist,
+    | Recist
+    | ActionFiles,
     Field(discriminator="kind"),
 ]
 VolumeAnnotation = Annotated[

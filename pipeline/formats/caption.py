@@ -1,6 +1,7 @@
 """A description of the whole image."""
 
-from pipeline.view import Draft, Group, View, image_words
+from converters.vocabulary import term
+from pipeline.view import Draft, Group, View, image_words, named
 
 MAX_REGIONS = 6
 _MEASURED_ROLES = ("organ", "structure", "lesion")
@@ -9,7 +10,8 @@ _MEASURED_ROLES = ("organ", "structure", "lesion")
 def drafts(view: View) -> list[Draft]:
     """One caption, where there is something to say of the image."""
     groups = view.groups()
-    if not groups:
+    quality = sorted({f.label for f in view.sample.findings if f.role == "quality"})
+    if not (groups or quality):
         return []
     regions = [group for group in groups if group.is_region]
     # What the picture is of needs no second mention: only its place is news.
@@ -23,13 +25,14 @@ def drafts(view: View) -> list[Draft]:
         **image_words(view.sample),
         "whole": [group for group in whole if group.role != "normal"],
         "normal": normal,
+        "quality": [named(term(name)) for name in quality],
         "itself": itself[0] if itself and itself[0].positions else None,
         "regions": shown,
         "is_selection": len(regions) > len(shown),
         "measured": _measured(told),
         "attributes": [pair for group in [*whole, *told] for pair in group.attributes],
     }
-    labels = tuple(group.name.term for group in [*whole, *told])
+    labels = (*(group.name.term for group in [*whole, *told]), *quality)
     return [Draft(template="caption/image.en.j2", variables=variables, labels=labels)]
 
 

@@ -59,8 +59,9 @@ def _variables(view: View, groups: list[Group]) -> dict[str, object]:
 
 
 def _is_news(view: View, group: Group) -> bool:
-    """Whether it is a region of the image, and not what the image is of."""
-    return group.is_region and group.name.term not in view.sample.anatomy
+    """Whether it is seen in the image, and is neither what the image is of nor a conclusion."""
+    is_seen = group.is_region or group.role not in _CONCLUDING
+    return is_seen and group.name.term not in view.sample.anatomy
 
 
 def _seen(view: View, groups: list[Group]) -> list[Group]:
@@ -68,8 +69,8 @@ def _seen(view: View, groups: list[Group]) -> list[Group]:
 
 
 def _ending(groups: list[Group]) -> list[Group]:
-    """What is concluded: what is said of the whole image, and what is abnormal."""
-    return [g for g in groups if g.role in _CONCLUDING or not g.is_region][:MAX_CONCLUSIONS]
+    """What is concluded: what is abnormal, and what is judged of the whole image."""
+    return [g for g in groups if g.role in _CONCLUDING][:MAX_CONCLUSIONS]
 
 
 def _first(view: View, seed: str, groups: list[Group]) -> Group | None:
@@ -128,7 +129,9 @@ def _perception(
     if isinstance(judged, Named):
         said = "labels" if variables["is_there"] else "denied"
         yield _turn("judged", variables, **{said: (judged.term,)})
-    if seen:
+    # After "Is the spleen visible? Yes." the spleen alone is no answer worth a turn.
+    is_told = isinstance(judged, Named) and [one.name.term for one in seen] == [judged.term]
+    if seen and not is_told:
         yield _turn("seen", variables, labels=tuple(group.name.term for group in seen))
     yield from _closer(view, variables)
 

@@ -8,7 +8,7 @@ import re
 from converters.records import Box
 from converters.vocabulary import term, wholes_of
 from pipeline.phrasing import digest_order
-from pipeline.view import SAME_PLACE, View, overlap
+from pipeline.view import APART, SAME_PLACE, View, overlap
 
 # Objects of these roles are one thing each: a red blood cell is not also a platelet.
 OBJECT_ROLES = ("cell", "instrument", "device")
@@ -47,7 +47,8 @@ def absent(view: View) -> list[str]:
     return [
         name
         for name in view.sample.absent
-        if not (term(name).role in _NAMED_ONCE and wholes_of(name) & present)
+        if term(name).role not in APART
+        and not (term(name).role in _NAMED_ONCE and wholes_of(name) & present)
         and not any(_share_a_step(label, name) for label in grades)
     ]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from converters.records import Sample
 from pipeline.phrasing import digest_order
-from pipeline.view import Draft, View, image_words
+from pipeline.view import APART, Draft, View, image_words
 
 MAX_QUESTIONS = 2
 # Words that say nothing of what a reader sees.
@@ -15,7 +15,7 @@ _NO_DEPARTMENT = "not assigned"
 
 def drafts(view: View) -> list[Draft]:
     """Up to two questions, of different kinds, about an image of which something is known."""
-    if not view.groups():
+    if not (view.groups() or any(f.role in APART for f in view.sample.findings)):
         return []
     kinds = dict(_kinds(view))
     chosen = digest_order(f"{view.sample.sample_id}/recognition", sorted(kinds))[:MAX_QUESTIONS]

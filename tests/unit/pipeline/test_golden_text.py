@@ -65,6 +65,14 @@ COUNTED = replace(
         for left, place in ((30, "center left"), (220, "center right"))
     ),
 )  # fmt: skip
+ACTED = tuple(
+    Finding(label=label, code=label, role=term(label).role, attributes=pairs)
+    for label, pairs in (
+        ("grasper", ()),
+        ("gallbladder", ()),
+        ("retraction", (("instrument", "grasper"), ("target", "gallbladder"))),
+    )
+)
 # What the first sample gives nothing for.
 SAMPLES = {
     "comparison": (MEASURED, "totalsegmentator_v2"),
@@ -73,6 +81,21 @@ SAMPLES = {
     "grading": (_of_image("BI-RADS category 5", modality="MG", anatomy=("breast",)), "inbreast"),
     "measurement": (MEASURED, "totalsegmentator_v2"),
     "report": (COUNTED, "rsna_pneumonia"),
+    "image_quality": (
+        replace(
+            _of_image("good image quality", modality="OP", anatomy=("retina",)),
+            absent=("poor image quality",),
+        ),
+        "drimdb",
+    ),
+    "surgical_action": (
+        replace(
+            _of_image(modality="ES", anatomy=("abdomen",)),
+            findings=ACTED,
+            absent=("clipping", "cutting", "dissection"),
+        ),
+        "cholect50",
+    ),
     "surgical_phase": (
         _of_image("preparation phase", "grasper", modality="ES", anatomy=("abdomen",)),
         "cholec80",

@@ -49,6 +49,12 @@ def _samples() -> list[tuple[Sample, str]]:
     opacity = "lung opacity suspicious for pneumonia"
     spots = [_finding(opacity, at, is_instance=True, parts=None) for at in (20, 120)]
     measured = replace(_finding("fetal head", 20), attributes=(("head circumference", "200 mm"),))
+    pairs = (("instrument", "grasper"), ("target", "gallbladder"))
+    acted = [
+        _whole("grasper"),
+        _whole("gallbladder"),
+        replace(_whole("retraction"), attributes=pairs),
+    ]
     kinds = ("platelet", "red blood cell", "platelet")
     cells = [
         _finding(name, 20 + 90 * number, is_instance=True, parts=None)
@@ -64,6 +70,9 @@ def _samples() -> list[tuple[Sample, str]]:
         (_sample(*cells, modality="MIC", anatomy=("blood smear",)), "bccd"),
         (_sample(_whole("BI-RADS category 5"), modality="MG"), "inbreast"),
         (_sample(_whole("preparation phase"), modality="ES"), "cholec80"),
+        (_sample(_whole("good image quality"), modality="OP", absent=("poor image quality",)),
+         "drimdb"),
+        (_sample(*acted, modality="ES", absent=("clipping", "cutting")), "cholect50"),
     ]  # fmt: skip
 
 
