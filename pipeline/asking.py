@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.answers import AnswerStore, OpenPartition
-from pipeline.captioner import Answer
+from pipeline.captioner import Answer, Usage
 from pipeline.model_request import Request
 
 
@@ -19,6 +19,7 @@ class ModelCaptioner(Protocol):
     """What is needed of a captioner with a model, see :mod:`pipeline.openai_captioner`."""
 
     name: str
+    usage: Usage
 
     def submit(
         self, request: Request, image: bytes = b"", on_answer: Callable[[Answer], None] = ...

@@ -4,8 +4,7 @@ What it makes depends on the job alone: no clock, no random numbers, no other pa
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,14 +14,14 @@ import pyarrow as pa
 from converters.errors import SourceError
 from converters.files import Root
 from converters.manifest import LoadedManifest, load_manifest
-from converters.records import Case, Json, Rejection, Sample
+from converters.records import Case, Json, Rejection
 from converters.select import Converter, converter_for
 from pipeline.digests import Stamp, canonical, digest_file
-from pipeline.pairs import Pair
+from pipeline.fill_shard import Filling, Tally
+from pipeline.model_texts import NO_ANSWER, Asker
 from pipeline.plan import Partition, own_files_digest
-from pipeline.rows import pair_columns, sample_columns
 from pipeline.shards import ShardWriter, shard_notes
-from pipeline.write_text import TextSettings, pairs_of
+from pipeline.write_text import TextSettings
 
 NOTES_KEY = "gmai.partition"
 
@@ -67,6 +66,7 @@ class Made:
         subjects: How many subjects the images are of.
         pairs: How many pairs, by format.
         findings: How many findings, by canonical term.
+        texts: What became of the texts that a model was asked for.
         rejections: What was left out.
         size_bytes: Size of the shard.
         digest: SHA-256 of the shard.
@@ -78,18 +78,10 @@ class Made:
     subjects: int
     pairs: Mapping[str, int]
     findings: Mapping[str, int]
+    texts: Mapping[str, int]
     rejections: tuple[Rejection, ...]
     size_bytes: int
     digest: str
-
-
-@dataclass(kw_only=True)
-class _Tally:
-    samples: int = 0
-    subjects: set[str]
-    pairs: Counter[str]
-    findings: Counter[str]
-    rejections: list[Rejection]
 
 
 @lru_cache(maxsize=64)
@@ -98,27 +90,40 @@ def _converter(source: str) -> tuple[LoadedManifest, Converter]:
     return loaded, converter_for(loaded.manifest)
 
 
-def make_partition(job: Job, on_case: Callable[[], None] = lambda: None) -> Made:
+def make_partition(
+    job: Job, on_case: Callable[[], None] = lambda: None, asker: Asker | None = None
+) -> Made:
     """Convert the cases of a partition, write their texts, and commit the shard.
 
     Args:
         job: What to make.
         on_case: Called after each case.
+        asker: Where requests to a model go, where one writes texts.
 
     Raises:
-        SourceError: A file changed since the plan was made, or cannot be read.
+        GmaiError: A file changed since the plan was made, or cannot be read; or the model cannot
+            be asked any more.
         OSError: The shard cannot be written.
     """
     _require_same_words(job)
     loaded, converter = _converter(job.partition.source)
     job.path.parent.mkdir(parents=True, exist_ok=True)
-    tally = _Tally(subjects=set(), pairs=Counter(), findings=Counter(), rejections=[])
     with ShardWriter(job.path) as writer:
+        filling = Filling(
+            writer=writer,
+            loaded=loaded,
+            converter=converter.name,
+            digests=job.digests,
+            settings=job.text,
+            asker=asker,
+            on_case=on_case,
+        )
         for case in job.partition.cases:
-            _write_case(writer, job, loaded, converter, case, tally)
+            for outcome in converter.convert(job.root, case):
+                filling.add(case, outcome)
             _require_unchanged(job, case)
-            on_case()
-        notes = _notes(job, tally)
+            filling.end_case()
+        notes = _notes(job, filling.finish())
         _require_same_words(job)
         writer.commit({NOTES_KEY: canonical(notes)})
     return _made(job, notes)
@@ -130,56 +135,6 @@ def _require_same_words(job: Job) -> None:
             job.partition.source,
             "its manifest, the vocabulary, the terms or a template changed while the build ran",
             "run the same command again: what was made before the change is made anew",
-        )
-
-
-def _write_case(
-    writer: ShardWriter,
-    job: Job,
-    loaded: LoadedManifest,
-    converter: Converter,
-    case: Case,
-    tally: _Tally,
-) -> None:
-    for outcome in converter.convert(job.root, case):
-        if isinstance(outcome, Rejection):
-            tally.rejections.append(outcome)
-            continue
-        pairs = list(_checked_pairs(outcome, loaded, job.text, case, tally))
-        if not pairs:
-            continue
-        shared = sample_columns(outcome, case, loaded, converter.name, job.digests)
-        rows = [{**shared, **pair_columns(pair)} for pair in pairs]
-        writer.write_image(outcome.image, shared["image_digest"], rows)
-        tally.samples += 1
-        tally.subjects.add(case.subject_id)
-        tally.pairs.update(pair.format for pair in pairs)
-        tally.findings.update(finding.label for finding in outcome.findings)
-
-
-def _checked_pairs(
-    sample: Sample,
-    loaded: LoadedManifest,
-    text: TextSettings,
-    case: Case,
-    tally: _Tally,
-) -> Iterator[Pair]:
-    made = pairs_of(sample, loaded.manifest, text)
-    for pair in made:
-        if isinstance(pair, Pair):
-            yield pair
-        else:
-            tally.rejections.append(
-                _rejection(case, sample, "text_unchecked", f"{pair.format}: {pair.message}")
-            )
-    if not made:
-        tally.rejections.append(
-            _rejection(
-                case,
-                sample,
-                "no_format",
-                f"formats asked for: {', '.join(text.formats)}",
-            )
         )
 
 
@@ -201,17 +156,7 @@ def _require_unchanged(job: Job, case: Case) -> None:
             )
 
 
-def _rejection(case: Case, sample: Sample, reason: str, message: str) -> Rejection:
-    return Rejection(
-        source=case.source,
-        case_key=case.key,
-        reason=reason,
-        message=message,
-        sample_id=sample.sample_id,
-    )
-
-
-def _notes(job: Job, tally: _Tally) -> dict[str, Json]:
+def _notes(job: Job, tally: Tally) -> dict[str, Json]:
     return {
         "digest": job.partition.digest,
         "cases": len(job.partition.cases),
@@ -219,6 +164,7 @@ def _notes(job: Job, tally: _Tally) -> dict[str, Json]:
         "subjects": len(tally.subjects),
         "pairs": dict(sorted(tally.pairs.items())),
         "findings": dict(sorted(tally.findings.items())),
+        "texts": dict(sorted(tally.texts.items())),
         "rejections": [asdict(rejection) for rejection in tally.rejections],
     }
 
@@ -234,11 +180,15 @@ def _made(job: Job, notes: Mapping[str, Json]) -> Made:
     )
 
 
-def already_made(job: Job) -> Made | None:
+def already_made(job: Job, *, retries_failed: bool = False) -> Made | None:
     """What an earlier run made of this partition, or None where its shard is not there.
 
     A file of that name that is no shard of this partition (cut by a disk, put there by hand) is
     made anew.
+
+    Args:
+        job: The partition.
+        retries_failed: Whether a shard counts as not there that lacks a text for the model's sake.
     """
     if not job.path.is_file():
         return None
@@ -246,4 +196,8 @@ def already_made(job: Job) -> Made | None:
         notes = json.loads(shard_notes(job.path).get(NOTES_KEY, "{}"))
     except (OSError, pa.ArrowInvalid, ValueError):
         return None
-    return _made(job, notes) if notes.get("digest") == job.partition.digest else None
+    if notes.get("digest") != job.partition.digest:
+        return None
+    made = _made(job, notes)
+    lacks = any(rejection.reason == NO_ANSWER for rejection in made.rejections)
+    return None if retries_failed and lacks else made

@@ -47,6 +47,25 @@ class Answer:
     error: str = ""
 
 
+@dataclass(kw_only=True, slots=True)
+class Usage:
+    """What a captioner used so far.
+
+    Attributes:
+        answered: Prompts that have an answer.
+        failed: Prompts that have an error.
+        sent: Requests sent, tries that failed among them.
+        tokens_in: Tokens read.
+        tokens_out: Tokens written.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    sent: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
 class Captioner(Protocol):
     """What the pipeline needs of a captioner."""
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.command_line import folder, names, positive, run_command
+from pipeline.model_options import add_model_options, require_fitting
 
 FORMATS = (
     "caption", "region_caption", "single_choice", "judgement", "detection", "own_question",
@@ -31,8 +32,6 @@ def parser() -> argparse.ArgumentParser:
                      "package that carries the files)")  # fmt: skip
     out.add_argument("--out", type=folder, required=True, metavar="DIR",
                      help="folder for the shards")  # fmt: skip
-    out.add_argument("--captioner", choices=["template"], default="template",
-                     help="who writes the text (default: %(default)s, no model)")  # fmt: skip
     out.add_argument("--formats", type=names(FORMATS), default=FORMATS, metavar="A,B",
                      help=f"kinds of text, of: {', '.join(FORMATS)} (default: all)")  # fmt: skip
     out.add_argument("--languages", type=names(LANGUAGES), default=("en",), metavar="A,B",
@@ -50,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
                      help="cases a shard (default: 512 pictures or 32 volumes)")  # fmt: skip
     out.add_argument("--dry-run", action="store_true",
                      help="say what would be made, without reading pixels")  # fmt: skip
+    add_model_options(out)
     return out
 
 
@@ -60,8 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
+    require_fitting(arguments)
     from pipeline.run import BuildSettings, run_build
 
+    model, connection = None, None
+    if arguments.captioner != "template":
+        from pipeline.model_choice import connection_of, model_of
+
+        model, connection = model_of(arguments), connection_of(arguments)
     settings = BuildSettings(
         sources=tuple(dict.fromkeys(arguments.source)),
         root=arguments.root,
@@ -73,6 +79,9 @@ def _build(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         partition_cases=arguments.partition_cases,
         is_dry_run=arguments.dry_run,
+        model=model,
+        connection=connection,
+        retries_failed=arguments.retry == "failed",
     )
     return run_build(settings, os.environ)
 

@@ -18,12 +18,21 @@ from multiprocessing.synchronize import Event
 from types import TracebackType
 
 from converters.errors import SettingsError
+from pipeline.ask_workers import (
+    AskingForWorkers,
+    Ends,
+    OpenPartitions,
+    PartitionAsker,
+    WorkerAsker,
+)
+from pipeline.asking import Asking
 from pipeline.build import Job, Made, make_partition
 
 _POLL_SECONDS = 0.2
 _FEW_WORKERS = 16  # forking more would be felt where there is nothing to do
 _FEW_CASES = 16  # a worker takes longer to start than these take to make
 _cases_done: "Synchronized[int] | None" = None
+_asker: WorkerAsker | None = None
 
 
 class Workers:
@@ -56,26 +65,35 @@ class Workers:
         if self._pool:
             self._pool.shutdown()
 
-    def make_all(self, jobs: Sequence[Job], *, on_cases: Callable[[int], None]) -> Iterator[Made]:
+    def make_all(
+        self,
+        jobs: Sequence[Job],
+        *,
+        on_cases: Callable[[int], None],
+        asking: Asking | None = None,
+    ) -> Iterator[Made]:
         """Make every partition; yield each as it is done, in any order.
 
         Args:
             jobs: What to make.
             on_cases: Called now and then with the number of cases done so far.
+            asking: The model that writes texts, if one does.
 
         Raises:
-            SettingsError: A worker was killed from outside.
+            GmaiError: A worker was killed from outside, or the model cannot be asked any more.
         """
         cases = sum(len(job.partition.cases) for job in jobs)
         if self._count == 1 or len(jobs) <= 1 or (not self._pool and cases <= _FEW_CASES):
-            yield from _make_here(jobs, on_cases)
+            yield from _make_here(jobs, on_cases, asking)
             return
         if not self._pool:
             self._pool = _Pool(min(self._count, len(jobs)), "spawn")
-        yield from self._pool.make_all(jobs, on_cases)
+        yield from self._pool.make_all(jobs, on_cases, asking)
 
 
-def _make_here(jobs: Sequence[Job], on_cases: Callable[[int], None]) -> Iterator[Made]:
+def _make_here(
+    jobs: Sequence[Job], on_cases: Callable[[int], None], asking: Asking | None
+) -> Iterator[Made]:
     done = 0
 
     def on_case() -> None:
@@ -84,7 +102,12 @@ def _make_here(jobs: Sequence[Job], on_cases: Callable[[int], None]) -> Iterator
         on_cases(done)
 
     for job in jobs:
-        yield make_partition(job, on_case)
+        if asking is None:
+            yield make_partition(job, on_case)
+            continue
+        with asking.store.open(job.partition.name) as opened:
+            made = make_partition(job, on_case, PartitionAsker(asking, opened))
+        yield made
 
 
 class _Pool:
@@ -94,11 +117,12 @@ class _Pool:
         context = multiprocessing.get_context(how)
         self._counter: Synchronized[int] = context.Value("q", 0)
         self._stop = context.Event()
+        self._questions = AskingForWorkers(context, count)
         self._pool = ProcessPoolExecutor(
             count,
             context,
             initializer=_start_worker,
-            initargs=(self._counter, self._stop, os.getpid()),
+            initargs=(self._counter, self._stop, os.getpid(), self._questions.ends),
         )
         self._pool.submit(os.getpid)  # starts them
 
@@ -106,17 +130,25 @@ class _Pool:
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def make_all(self, jobs: Sequence[Job], on_cases: Callable[[int], None]) -> Iterator[Made]:
+    def make_all(
+        self, jobs: Sequence[Job], on_cases: Callable[[int], None], asking: Asking | None
+    ) -> Iterator[Made]:
         running: list[str] = []
+        partitions = OpenPartitions(asking.store) if asking else None
+        if asking and partitions:
+            self._questions.start(asking, partitions)
         try:
-            paths = {self._pool.submit(_make_in_worker, job): job.partition.path for job in jobs}
-            waiting: set[Future[Made]] = set(paths)
+            made_of = {self._pool.submit(_make_in_worker, job): job.partition for job in jobs}
+            waiting: set[Future[Made]] = set(made_of)
             while waiting:
                 finished, waiting = wait(waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED)
-                running = [paths[f] for f in waiting if f.running()] or running
+                running = [made_of[f].path for f in waiting if f.running()] or running
                 on_cases(self._counter.value)
                 for future in finished:
-                    yield future.result()
+                    made = future.result()
+                    if partitions:
+                        partitions.close(made_of[future].name)
+                    yield made
         except BrokenProcessPool as error:
             raise SettingsError(
                 "workers",
@@ -125,11 +157,15 @@ class _Pool:
                 "in the same place, a file there breaks a library: please report it. What is done "
                 "is kept",
             ) from error
+        finally:
+            if asking:
+                self._questions.stop()
 
 
-def _start_worker(counter: "Synchronized[int]", stop: Event, driver: int) -> None:
-    global _cases_done  # noqa: PLW0603 - a process pool gives its workers no other state
+def _start_worker(counter: "Synchronized[int]", stop: Event, driver: int, ends: Ends) -> None:
+    global _cases_done, _asker  # noqa: PLW0603 - a process pool gives its workers no other state
     _cases_done = counter
+    _asker = WorkerAsker(ends.take())
     # The driver alone answers Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_driver, args=(stop, driver), daemon=True).start()
@@ -149,4 +185,8 @@ def _make_in_worker(job: Job) -> Made:
         with counter.get_lock():
             counter.value += 1
 
-    return make_partition(job, on_case)
+    if job.text.model is None:
+        return make_partition(job, on_case)
+    assert _asker is not None, "a worker starts with _start_worker"
+    _asker.partition = job.partition.name
+    return make_partition(job, on_case, _asker)

@@ -41,6 +41,7 @@ class Language:
         letters: What every text has.
         foreign: What no text has: another script, another language, its punctuation.
         residue: What is left where a template went wrong.
+        region_opening: How a description of a region begins, as prompts ask for it.
     """
 
     code: str
@@ -55,6 +56,7 @@ class Language:
     letters: re.Pattern[str]
     foreign: re.Pattern[str]
     residue: re.Pattern[str]
+    region_opening: str
 
 
 def _same(text: str) -> str:
@@ -121,6 +123,7 @@ ENGLISH = Language(
         r"\{\{|\}\}|\{%|\bNone\b(?! of)|\bnan\b|\bundefined\b|  | [.,;?]|,[.,]|[a-z0-9]\.[A-Z]|"
         r"\.\.|<ref></ref>"
     ),
+    region_opening="This region",
 )
 
 CHINESE = Language(
@@ -142,6 +145,7 @@ CHINESE = Language(
         rf"\{{\{{|\}}\}}|\{{%|None|nan|undefined|<ref></ref>|（）|  |[，。、；：？！]{{2}}|的的|"
         rf"[{_HAN}][,.;:?!]|[,;:?!][{_HAN}]|(?<=[{_FULL}]) (?=[{_FULL}])"
     ),
+    region_opening="该区域",
 )
 
 LANGUAGES = {"en": ENGLISH, "zh": CHINESE}

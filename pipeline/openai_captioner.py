@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeAlias
 
@@ -22,7 +21,7 @@ import httpx2
 import openai
 
 from converters.errors import GmaiError, SettingsError
-from pipeline.captioner import Answer
+from pipeline.captioner import Answer, Usage
 from pipeline.chat_body import Body, body_of, media_type, most_tokens
 from pipeline.digests import digest_bytes
 from pipeline.limited_reply import limit_reply
@@ -43,25 +42,6 @@ _REFUSED_AT_FIRST = 20  # prompts refused in a row, none answered before: it is 
 
 OnAnswer: TypeAlias = Callable[[Answer], None]
 Said: TypeAlias = httpx2.Response | openai.APIError | TimeoutError
-
-
-@dataclass(kw_only=True, slots=True)
-class Usage:
-    """What was used so far.
-
-    Attributes:
-        answered: Prompts that have an answer.
-        failed: Prompts that have an error.
-        sent: Requests sent, tries that failed among them.
-        tokens_in: Tokens read, as servers count them.
-        tokens_out: Tokens written, as servers count them.
-    """
-
-    answered: int = 0
-    failed: int = 0
-    sent: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
 
 
 class OpenAICaptioner:

@@ -13,6 +13,7 @@ from pipeline.digests import canonical, digest_bytes, digest_json
 from pipeline.phrasing import TEMPLATES
 from pipeline.shards import SCHEMA_VERSION
 from pipeline.version import BUILD_VERSION
+from pipeline.word_forms import WORD_LISTS
 
 _GOES_FIRST: dict[str | None, int] = {"test": 0, "validation": 1, "train": 2}
 
@@ -40,6 +41,12 @@ class Partition:
         """Where its shard lies in the out folder."""
         short = self.digest.removeprefix("sha256:")[:12]
         return f"data/{self.source}/{self.split}-{self.index:05d}-{short}.parquet"
+
+    @property
+    def name(self) -> str:
+        """What the store of answers calls it."""
+        short = self.digest.removeprefix("sha256:")[:12]
+        return f"{self.source}-{self.split}-{self.index:05d}-{short}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,7 +172,7 @@ def own_files_digest(source: str) -> str:
     paths = [
         MANIFESTS / f"{source}.yaml",
         MANIFESTS / "vocabulary.toml",
-        MANIFESTS / "terms.csv",
+        *WORD_LISTS,
         *sorted(TEMPLATES.rglob("*.j2")),
     ]
     try:

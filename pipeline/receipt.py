@@ -18,7 +18,7 @@ REJECTION_COLUMNS = ("source", "case_key", "sample_id", "reason", "message")
 ENTRY_KEYS = frozenset({
     "access", "build_version", "cases", "citation", "evidence", "findings", "homepage", "license",
     "manifest_digest", "pairs", "rejections", "rejections_before", "samples", "settings", "shards",
-    "splits", "title",
+    "splits", "texts", "title",
 })  # fmt: skip
 
 
@@ -67,6 +67,7 @@ class SourceResult:
             "pairs": _total(made.pairs for made in self.made),
             "findings": _total(made.findings for made in self.made),
             "splits": _splits(self.plan, self.made),
+            "texts": _total(made.texts for made in self.made),
             "rejections_before": rejections_digest(self.plan),
             "rejections": dict(sorted(Counter(r.reason for r in self.rejections).items())),
             "shards": [

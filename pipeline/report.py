@@ -11,6 +11,7 @@ from rich.table import Table
 
 from converters.manifest import Manifest
 from converters.records import Case
+from pipeline.asking import Asking
 from pipeline.receipt import SourceResult
 
 
@@ -66,7 +67,25 @@ def say_results(
         table.add_row(result.loaded.manifest.name, f"{samples:,}", f"{pairs.total():,}",
                       counted(pairs), f"{reasons.total():,}", counted(reasons))  # fmt: skip
     screen.print(table)
+    texts = Counter[str]()
+    for made in (made for result in results for made in result.made):
+        texts.update(made.texts)
+    if texts:
+        shares = (
+            f"{name} {count:,} ({count / texts.total():.1%})"
+            for name, count in sorted(texts.items())
+        )
+        screen.print(f"texts of the model: {', '.join(shares)}")
     screen.print(f"{images / max(seconds, 1e-3):,.1f} images/s; written to {out}")
+
+
+def say_asked(screen: Console, asking: Asking) -> None:
+    """What a model was asked, and what the store answered in its place."""
+    usage = asking.captioner.usage
+    screen.print(
+        f"{asking.sent:,} requests to the model, {asking.from_store:,} answered from the store; "
+        f"{usage.tokens_in:,} tokens read, {usage.tokens_out:,} written"
+    )
 
 
 def say_expectation(screen: Console, result: SourceResult) -> None:

@@ -3,7 +3,7 @@
 import errno
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,14 +17,16 @@ from converters.roots import find_root
 from converters.select import converter_for
 from pipeline.box_notation import Notation
 from pipeline.build import Job, Made, already_made
+from pipeline.captioning import Connection, captioning
 from pipeline.digests import FileDigests, default_workers
 from pipeline.distribute import Workers
 from pipeline.lease import Lease
+from pipeline.model_settings import ModelSettings
 from pipeline.out_folder import close_build, is_whole, known_sources, open_build
 from pipeline.plan import Plan, make_plan, own_files_digest
 from pipeline.progress import console, progress
 from pipeline.receipt import SourceResult, rejections_digest
-from pipeline.report import say_expectation, say_nothing_written, say_plan, say_results
+from pipeline.report import say_asked, say_expectation, say_nothing_written, say_plan, say_results
 from pipeline.write_text import TextSettings, text_identity
 
 PICTURES_A_PARTITION = 512
@@ -45,11 +47,16 @@ class BuildSettings:
     limit: int | None
     partition_cases: int | None
     is_dry_run: bool
+    model: ModelSettings | None = None
+    connection: Connection | None = None
+    retries_failed: bool = False
 
     @property
     def text(self) -> TextSettings:
         """What is written about each sample."""
-        return TextSettings(formats=self.formats, languages=self.languages, boxes=self.boxes)
+        return TextSettings(
+            formats=self.formats, languages=self.languages, boxes=self.boxes, model=self.model
+        )
 
     @property
     def in_receipt(self) -> dict[str, Json]:
@@ -59,6 +66,7 @@ class BuildSettings:
             "languages": list(self.languages),
             "boxes": self.boxes,
             "captioner": text_identity(self.text)["captioner"],
+            "model": self.model.identity() if self.model else None,
             "images": "embed",
             "limit": self.limit,
         }
@@ -106,7 +114,7 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
         KeyboardInterrupt: Ctrl-C, after saying how to go on.
     """
     screen = console()
-    count = 1 if settings.is_dry_run else settings.workers or default_workers()
+    count = 1 if settings.is_dry_run else _processes(settings)
     with Workers(count) as workers, _interruptible(screen, settings) as done:
         listed = [_list_source(settings, name, environ, screen) for name in settings.sources]
         if settings.is_dry_run:
@@ -121,6 +129,12 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
     return 0
 
 
+def _processes(settings: BuildSettings) -> int:
+    """How many processes make partitions; with a model two at least, so that it never waits."""
+    least = 2 if settings.model else 1
+    return max(settings.workers or default_workers(), least)
+
+
 def _build(
     settings: BuildSettings,
     listed: Sequence[_Listed],
@@ -133,13 +147,13 @@ def _build(
     known, broken = known_sources(settings.out)
     _require_no_less(settings, known)
     planned = [_plan_source(settings, one, screen) for one in listed]
-    if not broken and _is_done(settings, planned, known):
+    if not broken and not settings.retries_failed and _is_done(settings, planned, known):
         screen.print(f"{settings.out}: nothing to do, every shard is there and up to date")
         return
     for name in sorted(broken.keys() - set(settings.sources)):
         screen.print(f"{name}: {broken[name]}; left out of the receipt until it is built again")
     open_build(settings.out, settings.sources)
-    results = _make(planned, workers, screen, done)
+    results = _make(settings, planned, workers, screen, done)
     lease.require_held()
     aside = close_build(
         settings.out,
@@ -272,11 +286,15 @@ def _is_done(
 
 
 def _make(
-    planned: Sequence[_Planned], workers: Workers, screen: Console, done: _Progress
+    settings: BuildSettings,
+    planned: Sequence[_Planned],
+    workers: Workers,
+    screen: Console,
+    done: _Progress,
 ) -> list[SourceResult]:
     todo: list[Job] = []
     for job in (job for one in planned for job in one.jobs):
-        made = already_made(job)
+        made = already_made(job, retries_failed=settings.retries_failed)
         if made:
             done.made[made.path] = made
         else:
@@ -285,10 +303,16 @@ def _make(
     if done.made:
         screen.print(f"going on: {len(done.made):,} of {done.total:,} partitions are done")
     total = sum(len(job.partition.cases) for job in todo)
-    with progress(screen, "building", total, "cases") as on_cases:
-        for one in workers.make_all(todo, on_cases=on_cases):
-            done.made[one.path] = one
-        on_cases(total)
+    with ExitStack() as stack:
+        asking = None
+        if settings.connection and todo:
+            asking = stack.enter_context(captioning(settings.connection, settings.out))
+        with progress(screen, "building", total, "cases") as on_cases:
+            for one in workers.make_all(todo, on_cases=on_cases, asking=asking):
+                done.made[one.path] = one
+            on_cases(total)
+        if asking:
+            say_asked(screen, asking)
     return [
         SourceResult(
             loaded=one.listed.loaded,

@@ -15,6 +15,8 @@ from converters.errors import ManifestError
 from converters.vocabulary import MANIFESTS, Term, terms
 from pipeline.phrases import Phrases, words_of
 
+# All that decides which words a text may say.
+WORD_LISTS = tuple(MANIFESTS / name for name in ("terms.csv", "synonyms.csv", "cues.csv"))
 _ADJECTIVES = {
     "lung": "pulmonary",
     "kidney": "renal",

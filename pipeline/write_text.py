@@ -13,10 +13,12 @@ from pipeline.captioner import Answer, Captioner, Prompt, TemplateCaptioner
 from pipeline.checks import Text, failed_check, names_of_checks
 from pipeline.digests import digest_bytes
 from pipeline.formats import format_module
+from pipeline.model_settings import ModelSettings
 from pipeline.pairs import Message, Pair, TextFailure
 from pipeline.phrasing import has_template, in_language, render, template_digest, templates_of
 from pipeline.prompts import facts_text
 from pipeline.view import Draft, Labels, View, labels_of, turns_of
+from pipeline.word_forms import WORD_LISTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,11 +29,28 @@ class TextSettings:
         formats: Words of ``[format]`` in the vocabulary, in their fixed order.
         languages: Keys of :data:`pipeline.languages.LANGUAGES`.
         boxes: How boxes are written.
+        model: The model that writes what a model can; None where templates write all.
     """
 
     formats: tuple[str, ...]
     languages: tuple[str, ...]
     boxes: Notation = "unit"
+    model: ModelSettings | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drafted:
+    """What the template made of a draft.
+
+    Attributes:
+        outcome: The pair, or why there is none.
+        draft: What it was made from.
+        view: The sample that it is about.
+    """
+
+    outcome: Pair | TextFailure
+    draft: Draft
+    view: View
 
 
 @lru_cache(maxsize=64)
@@ -62,6 +81,16 @@ def text_identity(settings: TextSettings) -> dict[str, Json]:
         "boxes": settings.boxes,
         "captioner": [captioner.name, captioner.revision, captioner.settings],
         "templates": {name: template_digest(name) for name in templates},
+        **({"model": _model_identity(settings, settings.model)} if settings.model else {}),
+    }
+
+
+def _model_identity(settings: TextSettings, model: ModelSettings) -> dict[str, Json]:
+    """The model, its prompts, and the words by which its texts are checked."""
+    return {
+        **model.identity(),
+        "prompts": {n: template_digest(n) for n in templates_of(("prompts",), settings.languages)},
+        "words": {path.name: digest_bytes(path.read_bytes()) for path in WORD_LISTS},
     }
 
 
@@ -74,6 +103,11 @@ def pairs_of(
     pair in it. The result depends on the sample, the manifest, the templates and the settings
     alone.
     """
+    return [one.outcome for one in drafted_of(sample, manifest, settings)]
+
+
+def drafted_of(sample: Sample, manifest: Manifest, settings: TextSettings) -> list[Drafted]:
+    """What :func:`pairs_of` gives, each with the draft that it was made from."""
     view = View(
         sample=sample,
         manifest=manifest,
@@ -81,7 +115,7 @@ def pairs_of(
         notation=settings.boxes,
     )
     captioner = TemplateCaptioner()
-    made: list[Pair | TextFailure] = []
+    made: list[Drafted] = []
     for language in settings.languages:
         facts = facts_text(view, language)
         for name in settings.formats:
@@ -101,7 +135,7 @@ def _written(
     drafts: list[Draft],
     facts: str,
     captioner: Captioner,
-) -> list[Pair | TextFailure]:
+) -> list[Drafted]:
     prompts = [
         Prompt(
             pair_id=_pair_id(view.sample.sample_id, name, language, draft.template, number),
@@ -116,7 +150,11 @@ def _written(
     ]
     asked = zip(prompts, captioner.caption(prompts), strict=True)
     return [
-        _pair(view, name, draft, list(islice(asked, len(turns_of(draft)))), captioner)
+        Drafted(
+            outcome=_pair(view, name, draft, list(islice(asked, len(turns_of(draft)))), captioner),
+            draft=draft,
+            view=view,
+        )
         for draft in drafts
     ]
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from converters.manifest import load_manifest
-from pipeline import build as build_module
 from pipeline import cli, out_folder, plan
+from pipeline.fill_shard import Filling
 from pipeline.shards import read_shards, shard_paths
 from tests.end_to_end.test_restart import contents
 from tests.fakes import build_twin
@@ -189,14 +189,14 @@ def test_words_edited_while_a_build_runs_are_found(
     for folder in ("MANIFESTS", "TEMPLATES"):
         shutil.copytree(getattr(plan, folder), tmp_path / folder)
         monkeypatch.setattr(plan, folder, tmp_path / folder)
-    make_partition = build_module._write_case
+    add = Filling.add
 
     def edited(*given: Any) -> None:
-        make_partition(*given)
+        add(*given)
         (path,) = tmp_path.rglob(name)
         path.write_bytes(path.read_bytes() + b"\n")
 
-    monkeypatch.setattr(build_module, "_write_case", edited)
+    monkeypatch.setattr(Filling, "add", edited)
     assert build(FIRST, root, tmp_path / "out") == 2
     assert "changed while the build ran" in capsys.readouterr().err
     assert not list((tmp_path / "out").glob("data/*/*"))
@@ -206,14 +206,13 @@ def test_a_source_file_that_vanishes_while_a_build_runs_is_said(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(root, tmp_path / "root")
-    write_case = build_module._write_case
+    add = Filling.add
 
     def removed(*given: Any) -> None:
-        write_case(*given)
-        job, case = given[1], given[4]
-        job.root.path(case.image).unlink()
+        add(*given)
+        (tmp_path / "root" / FIRST / given[1].image).unlink()
 
-    monkeypatch.setattr(build_module, "_write_case", removed)
+    monkeypatch.setattr(Filling, "add", removed)
     assert build(FIRST, tmp_path / "root", tmp_path / "out") == 2
     said = capsys.readouterr().err
     assert f"{FIRST}: cannot read " in said
@@ -223,13 +222,13 @@ def test_a_source_file_that_vanishes_while_a_build_runs_is_said(
 def test_a_removed_lease_stops_the_build(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_case = build_module._write_case
+    add = Filling.add
 
     def removed(*given: Any) -> None:
-        write_case(*given)
+        add(*given)
         (tmp_path / "out" / ".gmai" / "lease").unlink(missing_ok=True)
 
-    monkeypatch.setattr(build_module, "_write_case", removed)
+    monkeypatch.setattr(Filling, "add", removed)
     assert build(FIRST, root, tmp_path / "out") == 2
     assert "the lease of this build was removed" in capsys.readouterr().err
     assert not (tmp_path / "out" / "build.json").exists()
