@@ -6,7 +6,7 @@ import json
 from converters.errors import SettingsError
 from pipeline.captioning import Connection
 from pipeline.model_request import Sampling
-from pipeline.model_settings import ModelSettings
+from pipeline.model_settings import TEMPERATURE, ModelSettings
 from pipeline.server_settings import ApiKey, ServerSettings
 
 
@@ -18,7 +18,7 @@ def model_of(arguments: argparse.Namespace) -> ModelSettings:
     """
     sampling = {
         "max_tokens": arguments.max_output_tokens,
-        "temperature": arguments.temperature,
+        "temperature": TEMPERATURE if arguments.temperature is None else arguments.temperature,
         "seed": arguments.seed,
         "structured": arguments.structured,
         "extra": _fields(arguments.request_fields),

@@ -38,7 +38,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
                      "image alone as a control (default: facts)")  # fmt: skip
     out.add_argument("--allow-image-egress", action="store_true", default=None,
                      help="let images be sent to the server (modes vision and free)")  # fmt: skip
-    out.add_argument("--temperature", type=float, metavar="T", help="of sampling (default: 0)")
+    out.add_argument("--temperature", type=float, metavar="T",
+                     help="of sampling; at 0, images with the same facts share one text "
+                     "(default: 0.7)")  # fmt: skip
     out.add_argument("--seed", type=int, metavar="N", help="of sampling (default: 0)")
     out.add_argument("--max-output-tokens", type=positive, metavar="N",
                      help="longest answer (default: 512)")  # fmt: skip

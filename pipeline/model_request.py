@@ -17,6 +17,7 @@ from pipeline.prompts import ModelPrompt
 
 Structured: TypeAlias = Literal["json_schema", "json_object", "none"]
 LimitName: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
+MOST_SEED = 1 << 31  # what every server takes
 _OURS = {
     "model", "messages", "temperature", "top_p", "seed", "max_tokens", "max_completion_tokens",
     "response_format", "n", "stream", "stream_options",
@@ -31,7 +32,7 @@ class Sampling:
         max_tokens: The longest answer.
         temperature: 0 for the likeliest word each time.
         top_p: Share of the likelihood that words are drawn from.
-        seed: Of the first attempt; each further attempt adds one.
+        seed: Of the first attempt and draw; each further one adds to it.
         structured: How the schema is asked for; "none" where the server knows none of it.
         limit_name: What the server calls the longest answer.
         extra: Canonical JSON of an object with more fields of the request, as
@@ -81,6 +82,8 @@ class Request:
         image_digest: ``sha256:...`` of the image that goes with it, or "".
         sampling: How words are drawn.
         attempt: 1 for the first time; asking again is another request.
+        draw: Which of the texts that the model may draw; two requests that differ in it alone get
+            texts of their own.
         key: SHA-256 of all of it.
     """
 
@@ -92,6 +95,7 @@ class Request:
     image_digest: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     attempt: int = 1
+    draw: int = 0
     key: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -106,6 +110,7 @@ class Request:
             "sampling": self.sampling.record(),
             "schema": self.schema,
             "attempt": self.attempt,
+            "draw": self.draw,
         }
 
     @property
@@ -117,6 +122,7 @@ class Request:
                 "sampling": self.sampling.record(),
                 "schema": self.schema,
                 "attempt": self.attempt,
+                "draw": self.draw,
             }
         )
 
@@ -136,9 +142,9 @@ class Request:
 
     @property
     def seed(self) -> int | None:
-        """The seed of this attempt."""
+        """The seed of this attempt and draw."""
         first = self.sampling.seed
-        return None if first is None else first + self.attempt - 1
+        return None if first is None else (first + self.draw + self.attempt - 1) % MOST_SEED
 
 
 def request_of(

@@ -8,6 +8,7 @@ from converters.records import Json
 from pipeline.model_request import Sampling
 from pipeline.prompts import Mode
 
+TEMPERATURE = 0.7
 ModelCaptionerName: TypeAlias = Literal["openai", "vllm"]
 
 
@@ -24,7 +25,8 @@ class ModelSettings:
         revision: Which weights: a commit, or a digest of the index of the weights; "" where a
             server does not say.
         mode: What it is given, see :mod:`pipeline.prompts`.
-        sampling: How it draws its words.
+        sampling: How it draws its words. Above temperature 0 each pair has a draw of its own, so
+            that images with the same facts do not share a text; at 0 they do, and it is paid once.
         attempts: How often it is asked for one text before the template's text takes its place.
     """
 
@@ -32,7 +34,7 @@ class ModelSettings:
     model: str
     revision: str = ""
     mode: Mode = "facts"
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=TEMPERATURE))
     attempts: int = 3
 
     def __post_init__(self) -> None:

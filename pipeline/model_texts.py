@@ -99,7 +99,7 @@ class ModelTexts:
             ),
             image=image if prompt.needs_image else b"",
             image_digest=image_digest,
-            request=self._request(prompt, image_digest),
+            request=self._request(prompt, image_digest, self._draw(pair)),
         )
         self._submit(slot)
         return slot
@@ -119,10 +119,19 @@ class ModelTexts:
         slot, future = self._arrived.get()
         self._judge(slot, future.result())
 
+    def _draw(self, pair: Pair) -> int:
+        """Which text is drawn: a pair's own, or one for all where nothing is left to chance."""
+        return 0 if self._settings.sampling.temperature == 0 else int(pair.pair_id[:7], 16)
+
     def _request(
-        self, prompt: ModelPrompt, image_digest: str, attempt: int = 1, remark: str = ""
+        self,
+        prompt: ModelPrompt,
+        image_digest: str,
+        draw: int,
+        attempt: int = 1,
+        remark: str = "",
     ) -> Request:
-        return request_of(
+        request = request_of(
             prompt,
             model=self._settings.model,
             revision=self._settings.revision,
@@ -131,6 +140,7 @@ class ModelTexts:
             attempt=attempt,
             remark=remark,
         )
+        return replace(request, draw=draw)
 
     def _submit(self, slot: Slot) -> None:
         future = self._asker.submit(slot.request, slot.image)
@@ -155,7 +165,9 @@ class ModelTexts:
             slot.outcome = self._instead(slot)
             return
         remark = _remark(slot.asked.language, wrong)
-        slot.request = self._request(slot.prompt, slot.image_digest, attempt, remark)
+        slot.request = self._request(
+            slot.prompt, slot.image_digest, slot.request.draw, attempt, remark
+        )
         self._submit(slot)
 
     def _pair(self, slot: Slot, text: str) -> Pair:

@@ -57,7 +57,7 @@ def test_text_does_not_move_from_one_message_to_the_other(first: str, second: st
 
 
 def test_keys_stay_from_version_to_version() -> None:
-    assert REQUEST.key == "sha256:eb060b10c6725979ce62197e565c4ec6cc8d0cab588533b41a7046ce2bf97971"
+    assert REQUEST.key == "sha256:d850e76699e0fd27d643200b1f883130cfbfc81acc6df2a0f29a16683ec1a3cb"
 
 
 def test_blanks_and_order_of_extra_fields_do_not_count() -> None:
@@ -92,5 +92,11 @@ def test_a_prompt_without_image_has_none_in_its_request() -> None:
 
 def test_a_row_can_say_how_its_text_was_drawn() -> None:
     said = json.loads(REQUEST.settings)
-    assert said.keys() == {"model", "sampling", "schema", "attempt"}
+    assert said.keys() == {"model", "sampling", "schema", "attempt", "draw"}
     assert Sampling(**said["sampling"]) == REQUEST.sampling
+
+
+def test_two_draws_are_two_requests_with_seeds_of_their_own() -> None:
+    other = replace(REQUEST, draw=REQUEST.draw + 7)
+    assert other.key != REQUEST.key
+    assert other.seed == REQUEST.seed + 7
