@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.command_line import folder, names, positive, run_command
+from pipeline.mix import parse_mix
 from pipeline.model_options import add_model_options, require_fitting
 
 FORMATS = (
@@ -39,6 +40,10 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--boxes", choices=["unit", "thousand"], default="unit",
                      help="numbers of boxes: from 0 to 1 with two decimals (unit), or whole from "
                      "0 to 1000 (thousand) (default: %(default)s)")  # fmt: skip
+    out.add_argument("--mix", type=parse_mix, metavar="caption=W,perception=W,instruction=W",
+                     help="weights of three kinds of text: of each image that gives all three, as "
+                     "many pairs are kept as fit them, drawn by the digest of the pair (default: "
+                     "every pair is kept)")  # fmt: skip
     out.add_argument("--workers", type=positive, metavar="N",
                      help="processes (default: one a processor)")  # fmt: skip
     out.add_argument("--limit", type=positive, metavar="N",
@@ -82,6 +87,7 @@ def _build(arguments: argparse.Namespace) -> int:
         model=model,
         connection=connection,
         retries_failed=arguments.retry == "failed",
+        mix=arguments.mix,
     )
     return run_build(settings, os.environ)
 

@@ -8,7 +8,8 @@ from converters.errors import SourceError
 from converters.manifest import LoadedManifest
 from converters.records import Case, Entry, Json, Rejection, Split
 from converters.select import converter_for
-from converters.vocabulary import MANIFESTS, modality, terms, vocabulary, wholes_of, words
+from converters.terminology import contradicted_by, implied_by
+from converters.vocabulary import MANIFESTS, modality, terms, vocabulary, words
 from pipeline.digests import canonical, digest_bytes, digest_json
 from pipeline.phrasing import TEMPLATES
 from pipeline.shards import SCHEMA_VERSION
@@ -163,8 +164,8 @@ def _common(loaded: LoadedManifest, text: Mapping[str, Json]) -> dict[str, Json]
 def own_files_digest(source: str) -> str:
     """SHA-256 of our own files that decide what is made of a source, as they are on disk now.
 
-    The manifest, the vocabulary, the terms and all templates. A build compares it before and
-    after each shard: nobody edits them in between unseen.
+    The manifest, the vocabulary, the terms, their relations and all templates. A build compares
+    it before and after each shard: nobody edits them in between unseen.
 
     Raises:
         SourceError: One of them is not there any more.
@@ -172,6 +173,7 @@ def own_files_digest(source: str) -> str:
     paths = [
         MANIFESTS / f"{source}.yaml",
         MANIFESTS / "vocabulary.toml",
+        MANIFESTS / "relations.csv",
         *WORD_LISTS,
         *sorted(TEMPLATES.rglob("*.j2")),
     ]
@@ -187,8 +189,10 @@ def _words_digest(loaded: LoadedManifest) -> str:
     """Digest of the terms, the words for modalities and the windows that the manifest uses."""
     strings = _strings(loaded.manifest.model_dump(mode="json"))
     named = strings & set(terms())
-    named = named.union(*map(wholes_of, named))  # what a part of them says of the whole
+    named = named.union(*map(implied_by, named))  # what a part of them says of the whole
     used: list[Json] = [str(terms()[name]) for name in sorted(named)]
+    for name in sorted(named):
+        used += [sorted(implied_by(name)), sorted(contradicted_by(name) & named)]
     used += [str(modality(code)) for code in sorted(strings & words("modality"))]
     used += [str(vocabulary()["window"][name]) for name in sorted(strings & words("window"))]
     return digest_json(used)

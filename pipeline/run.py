@@ -21,6 +21,7 @@ from pipeline.captioning import Connection, captioning
 from pipeline.digests import FileDigests, default_workers
 from pipeline.distribute import Workers
 from pipeline.lease import Lease
+from pipeline.mix import Mix
 from pipeline.model_settings import ModelSettings
 from pipeline.out_folder import close_build, is_whole, known_sources, open_build
 from pipeline.plan import Plan, make_plan, own_files_digest
@@ -50,12 +51,17 @@ class BuildSettings:
     model: ModelSettings | None = None
     connection: Connection | None = None
     retries_failed: bool = False
+    mix: Mix | None = None
 
     @property
     def text(self) -> TextSettings:
         """What is written about each sample."""
         return TextSettings(
-            formats=self.formats, languages=self.languages, boxes=self.boxes, model=self.model
+            formats=self.formats,
+            languages=self.languages,
+            boxes=self.boxes,
+            model=self.model,
+            mix=self.mix,
         )
 
     @property
@@ -67,6 +73,7 @@ class BuildSettings:
             "boxes": self.boxes,
             "captioner": text_identity(self.text)["captioner"],
             "model": self.model.identity() if self.model else None,
+            "mix": self.mix.as_json if self.mix else None,
             "images": "embed",
             "limit": self.limit,
         }

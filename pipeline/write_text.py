@@ -13,6 +13,7 @@ from pipeline.captioner import Answer, Captioner, Prompt, TemplateCaptioner
 from pipeline.checks import Text, failed_check, names_of_checks
 from pipeline.digests import digest_bytes
 from pipeline.formats import format_module
+from pipeline.mix import Mix, kept
 from pipeline.model_settings import ModelSettings
 from pipeline.pairs import Message, Pair, TextFailure
 from pipeline.phrasing import has_template, in_language, render, template_digest, templates_of
@@ -30,12 +31,14 @@ class TextSettings:
         languages: Keys of :data:`pipeline.languages.LANGUAGES`.
         boxes: How boxes are written.
         model: The model that writes what a model can; None where templates write all.
+        mix: Shares of the kinds of text; None keeps every pair.
     """
 
     formats: tuple[str, ...]
     languages: tuple[str, ...]
     boxes: Notation = "unit"
     model: ModelSettings | None = None
+    mix: Mix | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +85,7 @@ def text_identity(settings: TextSettings) -> dict[str, Json]:
         "captioner": [captioner.name, captioner.revision, captioner.settings],
         "templates": {name: template_digest(name) for name in templates},
         **({"model": _model_identity(settings, settings.model)} if settings.model else {}),
+        **({"mix": settings.mix.as_json} if settings.mix else {}),
     }
 
 
@@ -118,14 +122,28 @@ def drafted_of(sample: Sample, manifest: Manifest, settings: TextSettings) -> li
     made: list[Drafted] = []
     for language in settings.languages:
         facts = facts_text(view, language)
+        said: list[Drafted] = []
         for name in settings.formats:
             drafts: list[Draft] = [
                 draft
                 for draft in format_module(name).drafts(view)
                 if has_template(in_language(draft.template, language))
             ]
-            made += _written(view, name, language, drafts, facts, captioner)
+            said += _written(view, name, language, drafts, facts, captioner)
+        made += _mixed(settings.mix, said)
     return made
+
+
+def _mixed(mix: Mix | None, made: list[Drafted]) -> list[Drafted]:
+    """What stays of the pairs in one language; what failed its checks always does, to be told."""
+    if mix is None:
+        return made
+    pairs = [one.outcome for one in made if isinstance(one.outcome, Pair)]
+    stays = kept(mix, [(pair.pair_id, pair.format) for pair in pairs])
+    gone = {pair.pair_id for pair, stay in zip(pairs, stays, strict=True) if not stay}
+    return [
+        one for one in made if not (isinstance(one.outcome, Pair) and one.outcome.pair_id in gone)
+    ]
 
 
 def _written(

@@ -8,6 +8,7 @@ from types import ModuleType
 from converters.files import Listing, Root
 from converters.imaging.pictures import Picture
 from converters.records import Entry, Exchange, Fault, Finding, Json
+from converters.terminology import implied_by
 from converters.vocabulary import wholes_of
 
 
@@ -105,8 +106,8 @@ def absent_terms(
 
 
 def surely_absent(absent: Iterable[str], findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Absent terms, sorted, without those that a finding is a part or a kind of."""
-    there = {whole for finding in findings for whole in wholes_of(finding.label)}
+    """Absent terms, sorted, without those that a finding implies: its whole, its kind."""
+    there = {other for finding in findings for other in implied_by(finding.label)}
     return tuple(sorted(set(absent) - there))
 
 

@@ -21,7 +21,8 @@ from converters.imaging.planes import (
     slice_of,
 )
 from converters.records import Finding
-from converters.vocabulary import term, wholes_of
+from converters.terminology import implied_by
+from converters.vocabulary import term
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,11 +75,11 @@ def describe_slice(
             findings += [finding] if finding else []
         elif one.is_known:
             missing.add(one.structure.term)
-    return tuple(findings), tuple(sorted(missing - there - _wholes(there)))
+    return tuple(findings), tuple(sorted(missing - there - _implied(there)))
 
 
-def _wholes(there: set[str]) -> set[str]:
-    return {whole for name in there for whole in wholes_of(name)}
+def _implied(there: set[str]) -> set[str]:
+    return {other for name in there for other in implied_by(name)}
 
 
 def _native_mask(structure: Structure, plane: Plane, index: int, grid: Grid) -> Mask | None:

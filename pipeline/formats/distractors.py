@@ -4,8 +4,10 @@ What is neither present nor surely absent is unknown, and is never offered.
 """
 
 import re
+from collections.abc import Iterable
 
 from converters.records import Box
+from converters.terminology import contradicted_by, department_of, implied_by
 from converters.vocabulary import term, wholes_of
 from pipeline.phrasing import digest_order
 from pipeline.view import APART, SAME_PLACE, View, overlap
@@ -15,6 +17,7 @@ OBJECT_ROLES = ("cell", "instrument", "device")
 # Of these each thing is given one name, which may be the wider one: what is called a white blood
 # cell may be a neutrophil. Of diseases a source says for each name whether it holds.
 _NAMED_ONCE = (*OBJECT_ROLES, "grade")
+_ONE_OF_A_SCALE = ("grade",)
 _STEPS = re.compile(r"\b([0-9A-E])(?: to ([0-9A-E]))?$")
 _LITTLE_WORDS = frozenset({"left", "right", "of", "the", "and", "with", "no"})
 
@@ -22,18 +25,32 @@ _LITTLE_WORDS = frozenset({"left", "right", "of", "the", "and", "with", "no"})
 def of_image(view: View, label: str) -> list[str]:
     """Terms of the block and role of a label that are surely not in the image, sorted.
 
-    A term of role "normal" goes with any role of its block.
+    A term of role "normal" goes with any role of its block. Other steps of a scale that has but
+    one step for an image are surely wrong too.
     """
     roles = {term(label).role, "normal"}
     block = view.block_of(label)
     is_normal = term(label).role == "normal"
     return [
         name
-        for name in absent(view)
+        for name in sorted({*absent(view), *_other_steps(view, label)})
         if name in block
         and (is_normal or term(name).role in roles)
-        and label not in wholes_of(name)
+        and label not in implied_by(name)
     ]
+
+
+def _other_steps(view: View, label: str) -> set[str]:
+    """Grades that contradict a grade: of these an image has but one."""
+    present = {finding.label for finding in view.sample.findings}
+    if term(label).role not in _ONE_OF_A_SCALE or len(_graded(present)) != 1:
+        return set()
+    there = present.union(*map(implied_by, present))
+    return {name for name in _graded(contradicted_by(label)) if name not in there}
+
+
+def _graded(names: Iterable[str]) -> set[str]:
+    return {name for name in names if term(name).role in _ONE_OF_A_SCALE}
 
 
 def absent(view: View) -> list[str]:
@@ -48,16 +65,17 @@ def absent(view: View) -> list[str]:
         name
         for name in view.sample.absent
         if term(name).role not in APART
-        and not (term(name).role in _NAMED_ONCE and wholes_of(name) & present)
+        and not (term(name).role in _NAMED_ONCE and implied_by(name) & present)
         and not any(_share_a_step(label, name) for label in grades)
     ]
 
 
 def ranked(seed: str, label: str, wrong: list[str]) -> list[str]:
-    """Wrong answers, those most like the right one first: its other side, then its relatives.
+    """Wrong answers, those most like the right one first.
 
-    Alike are terms of one base, of one whole, or with a word in common; among equals a digest
-    of the seed decides.
+    That is its other side, then other steps of its scale, then its relatives (of one whole, or
+    with a word in common), then what the same department sees; among equals a digest of the seed
+    decides.
     """
     return sorted(digest_order(seed, wrong), key=lambda name: _distance(label, name))
 
@@ -77,8 +95,12 @@ def _distance(label: str, name: str) -> int:
     first, second = term(label), term(name)
     if first.base == second.base:
         return 0
+    if name in contradicted_by(label):
+        return 1
     shared = _words_of(first.base) & _words_of(second.base)
-    return 1 if shared or wholes_of(label) & wholes_of(name) else 2
+    if shared or wholes_of(label) & wholes_of(name):
+        return 2
+    return 3 if department_of(label) == department_of(name) else 4
 
 
 def _words_of(name: str) -> set[str]:
@@ -100,7 +122,7 @@ def of_box(view: View, label: str, box: Box) -> list[str]:
         pool |= view.block_of(label) - same_place
     elif view.is_complete(label):
         pool |= ({f.label for f in view.boxed} - touching) & view.block_of(label)
-    related = wholes_of(label) | {label} | {name for name in pool if label in wholes_of(name)}
+    related = implied_by(label) | {label} | {name for name in pool if label in implied_by(name)}
     return sorted(name for name in pool - related if term(name).role == role)
 
 

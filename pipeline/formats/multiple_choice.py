@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from converters.vocabulary import term, wholes_of
+from converters.terminology import implied_by
+from converters.vocabulary import term
 from pipeline.formats import distractors
 from pipeline.formats.single_choice import Choice
 from pipeline.phrasing import digest_order, draw_number
@@ -32,7 +33,7 @@ def _some(view: View) -> Iterator[Draft]:
             if name in view.block_of(first) and term(name).role == term(first).role
         ]
         wrong = [n for n in distractors.of_image(view, first) if term(n).role != "normal"]
-        wrong = [name for name in wrong if not wholes_of(name) & set(like)]
+        wrong = [name for name in wrong if not implied_by(name) & set(like)]
         if wrong and len(like) + len(wrong) >= MIN_OPTIONS:
             yield _draft(view, first, like, wrong)
             return

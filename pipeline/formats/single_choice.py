@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from converters.vocabulary import term
 from pipeline.formats import distractors
 from pipeline.phrasing import digest_order, draw_number
-from pipeline.view import Draft, View, image_words
+from pipeline.view import LETTERS, Draft, View, image_words
 
-MAX_OPTIONS = 4
+FEW_OPTIONS, MAX_OPTIONS = 3, 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,11 +71,12 @@ def _options(view: View, kind: str, label: str, wrong: list[str]) -> dict[str, o
     """The right option among some wrong ones; its place and their number are drawn."""
     seed = f"{view.sample.sample_id}/{kind}/{label}"
     most = min(MAX_OPTIONS, 1 + len(wrong))
-    count = most if most < MAX_OPTIONS else 3 + draw_number(seed.encode(), 0) % 2
+    least = min(FEW_OPTIONS, most)
+    count = least + draw_number(seed.encode(), 0) % (most - least + 1)
     shown = distractors.ranked(seed, label, wrong)[: count - 1]
     shown.insert(draw_number(seed.encode(), 1) % count, label)
     choices = [
-        Choice(letter=letter, text=text) for letter, text in zip("ABCD", shown, strict=False)
+        Choice(letter=letter, text=text) for letter, text in zip(LETTERS, shown, strict=False)
     ]
     return {
         "choices": choices,

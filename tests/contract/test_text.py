@@ -108,7 +108,7 @@ def test_no_option_but_the_right_one_is_present(written, language: str) -> None:
         if pair.format == "single_choice" and not pair.boxes:
             present = {spoken(language, finding.label) for finding in sample.findings}
             right = [spoken(language, label) for label in pair.labels]
-            options = re.findall(r"^[A-D]\. (.+)$", pair.messages[0].content, re.MULTILINE)
+            options = re.findall(r"^[A-H]\. (.+)$", pair.messages[0].content, re.MULTILINE)
             assert [option for option in options if option in present] == right
 
 

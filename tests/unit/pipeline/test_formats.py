@@ -50,7 +50,7 @@ def texts(made: list[Pair | TextFailure]) -> list[Pair]:
 
 def options(pair: Pair) -> list[str]:
     """The options of a choice."""
-    return re.findall(r"^[A-D]\. (.+)$", pair.messages[0].content, re.MULTILINE)
+    return re.findall(r"^[A-H]\. (.+)$", pair.messages[0].content, re.MULTILINE)
 
 
 boxes = st.builds(
