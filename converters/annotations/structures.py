@@ -13,6 +13,7 @@ import numpy.typing as npt
 from converters.annotations.contract import Block, Index
 from converters.annotations.joins import Joined, join_files
 from converters.files import Root
+from converters.imaging.body import Body
 from converters.imaging.planes import AXIS, Grid, Plane
 from converters.records import Entry, Fault, Json
 
@@ -21,14 +22,38 @@ Corner = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What a volume shows.
+
+    Attributes:
+        body: A sample of its values in the canonical frame, and where the patient is.
+        slice_files: Paths of its slices along the last axis as it is stored, where each is a
+            file of its own.
+    """
+
+    body: Body
+    slice_files: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VolumeQuestion:
-    """What ``read_structures`` is given: one image volume, and what the block has for it."""
+    """What ``read_structures`` is given: one image volume, and what the block has for it.
+
+    Attributes:
+        root: Of the source.
+        path: Of the image.
+        fields: Of the image.
+        entry: What the block has for it.
+        grid: Its voxels, on which every structure is wanted.
+        seen: What the image shows, for a block that has to be held against it.
+    """
 
     root: Root
     path: str
     fields: Mapping[str, str]
     entry: Entry
     grid: Grid
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

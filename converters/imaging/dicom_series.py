@@ -137,7 +137,8 @@ def read_series(root: Root, files: SeriesFiles) -> Volume:
     told |= thinned(slices, affine)
     if repeated:
         told["repeated_slices"] = repeated
-    return Volume(values=values.T, affine=affine, steps=(told, *steps))
+    own = tuple(one.path for one in slices) if len(places) == len(slices) else ()
+    return Volume(values=values.T, affine=affine, steps=(told, *steps), slice_files=own)
 
 
 def _require_same_copies(root: Root, files: SeriesFiles) -> None:

@@ -43,11 +43,13 @@ class Volume:
         affine: Shape (4, 4): voxel index to millimetres in RAS (x to the patient's right,
             y to the front, z to the head).
         steps: What was done to the values when they were read, for provenance.
+        slice_files: Where each slice of the last axis is a file of its own: their paths.
     """
 
     values: Values
     affine: Affine
     steps: tuple[Mapping[str, Json], ...] = ()
+    slice_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from converters.annotations.contract import module_of
 from converters.annotations.sides import require_sides
-from converters.annotations.structures import Marked, VolumeQuestion, empty_structure
+from converters.annotations.structures import Marked, Seen, VolumeQuestion, empty_structure
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.planes import Grid
@@ -15,7 +15,7 @@ from converters.specs.layouts import VolumeLayout
 
 
 def hear(
-    layout: VolumeLayout, root: Root, case: Case, grid: Grid
+    layout: VolumeLayout, root: Root, case: Case, grid: Grid, seen: Seen
 ) -> tuple[tuple[Said3D, ...], tuple[Mapping[str, Json], ...]]:
     """What every block says of a case, and what was done to say it.
 
@@ -24,6 +24,7 @@ def hear(
         root: The source's files.
         case: What each block has for it.
         grid: The voxels of its image, on which every structure is wanted.
+        seen: What the image shows.
 
     Raises:
         CaseError: An annotation cannot be used, or two contradict each other.
@@ -31,7 +32,7 @@ def hear(
     said: list[Said3D] = []
     steps: list[Mapping[str, Json]] = []
     for spec, entry in zip(layout.annotations, case.entries, strict=True):
-        marked = _ask(spec, entry, root, case, grid)
+        marked = _ask(spec, entry, root, case, grid, seen)
         is_known = spec.completeness != "partial" or entry is None
         doubtful = {*getattr(spec, "absence_unknown", ()), *marked.uncertain}
         said += [
@@ -45,13 +46,15 @@ def hear(
     return tuple(said), tuple(steps)
 
 
-def _ask(spec: VolumeAnnotation, entry: Entry | None, root: Root, case: Case, grid: Grid) -> Marked:
+def _ask(
+    spec: VolumeAnnotation, entry: Entry | None, root: Root, case: Case, grid: Grid, seen: Seen
+) -> Marked:
     module = module_of(spec.kind)
     if entry is None:
         names = module.terms_of(spec) if spec.if_missing == "absent" else ()
         return Marked(structures=tuple(empty_structure(name, "") for name in names))
     question = VolumeQuestion(
-        root=root, path=case.image, fields=case.fields, entry=entry, grid=grid
+        root=root, path=case.image, fields=case.fields, entry=entry, grid=grid, seen=seen
     )
     marked: Marked = module.read_structures(spec, question)
     return marked

@@ -11,6 +11,7 @@ from converters.imaging.dicom_slices import read_slices
 from converters.imaging.volumes import Volume
 from converters.layouts.listing import cases_of, faulty_case
 from converters.layouts.series_choice import Chosen, choice_of, choose_series
+from converters.layouts.series_names import as_one_series
 from converters.layouts.volume_case import convert_volume
 from converters.manifest import Manifest
 from converters.pattern import match_paths
@@ -44,7 +45,7 @@ def cases(manifest: Manifest, layout: Series, root: Root) -> list[Case]:
     matched = dict(match_paths(layout.images, listing.paths))
     if not matched:
         raise SourceError(manifest.name, f"no file matches {layout.images!r}", "check --root")
-    found = _volumes(manifest, root, matched)
+    found = _volumes(manifest, layout, root, matched)
     chosen, unmet = choose_series(manifest, layout, found.volumes)
     if not chosen:
         why = f"; the first: {unmet[0].message}" if unmet else ""
@@ -63,8 +64,11 @@ def cases(manifest: Manifest, layout: Series, root: Root) -> list[Case]:
     ]
 
 
-def _volumes(manifest: Manifest, root: Root, matched: Mapping[str, dict[str, str]]) -> _Found:
+def _volumes(
+    manifest: Manifest, layout: Series, root: Root, matched: Mapping[str, dict[str, str]]
+) -> _Found:
     files, faults = read_slices(root, matched)
+    files = as_one_series(layout.one_series, files, matched)
     if not files:
         raise SourceError(
             manifest.name,
@@ -126,8 +130,11 @@ def convert(manifest: Manifest, layout: Series, root: Root, case: Case) -> Itera
         for name, value in case.fields.items()
         if name.startswith(_PART)
     }
+    paths = (case.image, *case.companions)
+    files = as_one_series(layout.one_series, files, dict(match_paths(layout.images, paths)))
     series = same_volume(files, part)
-    choice = choice_of(manifest, layout, replace(series, part=part)) if series else None
+    told = replace(series, part=part) if series else None
+    choice = choice_of(manifest, layout, told, case.fields) if told else None
     if series is None or choice is None:
         raise CaseError("series_missing", f"{case.image} is no longer what it was when listed")
     volume = read_series(root, series)

@@ -60,7 +60,7 @@ def choose_series(
             fitting = [
                 Chosen(series=series, fields=fields, choice=choice)
                 for series, fields in members
-                if _fits(manifest, choice, series)
+                if _fits(manifest, choice, series, fields)
             ]
             missed = _unmet(layout, choice, study, members, fitting)
             if missed:
@@ -71,9 +71,11 @@ def choose_series(
     return kept, [*unmet, *shared]
 
 
-def choice_of(manifest: Manifest, layout: Series, series: SeriesFiles) -> SeriesChoice | None:
-    """The first choice that a volume fits."""
-    return next((one for one in layout.choices if _fits(manifest, one, series)), None)
+def choice_of(
+    manifest: Manifest, layout: Series, series: SeriesFiles, fields: Mapping[str, str]
+) -> SeriesChoice | None:
+    """The first choice that a volume with these fields fits."""
+    return next((one for one in layout.choices if _fits(manifest, one, series, fields)), None)
 
 
 def _one_a_file(chosen: Iterable[Chosen]) -> tuple[list[Chosen], list[Unmet]]:
@@ -89,7 +91,9 @@ def _one_a_file(chosen: Iterable[Chosen]) -> tuple[list[Chosen], list[Unmet]]:
     return list(kept.values()), unmet
 
 
-def _fits(manifest: Manifest, choice: SeriesChoice, series: SeriesFiles) -> bool:
+def _fits(
+    manifest: Manifest, choice: SeriesChoice, series: SeriesFiles, fields: Mapping[str, str]
+) -> bool:
     facts = series.facts
     first = series.slices[0]
     size = f"{first.columns}x{first.rows}"
@@ -103,6 +107,7 @@ def _fits(manifest: Manifest, choice: SeriesChoice, series: SeriesFiles) -> bool
             choice.plane in (None, series.plane),
             set(choice.image_type) <= set(image_type),
             all(said.get(name) == value for name, value in choice.part.items()),
+            all(fields.get(name) == value for name, value in choice.where.items()),
             len(series.slices) >= choice.min_slices,
         )
     )

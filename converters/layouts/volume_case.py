@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from converters.annotations.structures import Seen
 from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.body import Body, body_of
@@ -61,6 +62,7 @@ class _Known:
         greys: A range of grey for each picture of a slice.
         shown: What is shown of the case.
         before: What was done to the volume before it was cut.
+        slice_files: Paths of its slices along the last axis as it is stored, where each is a file.
         said: Every structure that a block speaks of.
         after: What was done to its annotations.
     """
@@ -70,6 +72,7 @@ class _Known:
     greys: tuple[GreyRange, ...]
     shown: Shown
     before: tuple[Mapping[str, Json], ...]
+    slice_files: tuple[str, ...] = ()
     said: tuple[Said3D, ...] = ()
     after: tuple[Mapping[str, Json], ...] = ()
 
@@ -119,7 +122,8 @@ def convert_sequences(
     """
     first, *others = shown
     looked = _look(manifest, layout, first)
-    said, after = hear(layout, root, case, looked.grid)
+    seen = Seen(body=looked.body, slice_files=looked.slice_files)
+    said, after = hear(layout, root, case, looked.grid, seen)
     known = replace(looked, said=said, after=after)
     chosen = choose(layout, known.said, known.body, known.drawer, known.greys[0])
     if not chosen:
@@ -179,7 +183,14 @@ def _look(manifest: Manifest, layout: VolumeLayout, shown: Shown) -> _Known:
     if filled:
         before += ({"step": "fill_nonfinite", "voxels": filled},)
     drawer = Drawer(values=values, grid=volume.grid)
-    return _Known(drawer=drawer, body=body, greys=greys, shown=shown, before=before)
+    return _Known(
+        drawer=drawer,
+        body=body,
+        greys=greys,
+        shown=shown,
+        before=before,
+        slice_files=stored.slice_files,
+    )
 
 
 def _reorientation(grid: Grid) -> dict[str, Json]:

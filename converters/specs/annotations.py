@@ -11,6 +11,7 @@ from converters.specs.operations import ActionFiles
 from converters.specs.outlines import Polygons
 from converters.specs.readers import BoxReaders, ReaderMaps, Readers
 from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes, YoloBoxes
+from converters.specs.slice_masks import SliceMasks
 from converters.specs.volume_files import OnImageGrid
 
 HexColor = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
@@ -391,6 +392,13 @@ PictureAnnotation = Annotated[
     Field(discriminator="kind"),
 ]
 VolumeAnnotation = Annotated[
-    LabelMap | ReaderMaps | StructureFiles | WorldBoxes | LidcXml | DicomSeg | Rtstruct,
+    LabelMap
+    | ReaderMaps
+    | StructureFiles
+    | WorldBoxes
+    | LidcXml
+    | DicomSeg
+    | Rtstruct
+    | SliceMasks,
     Field(discriminator="kind"),
 ]

@@ -200,6 +200,7 @@ class SeriesChoice(Strict):
             match, upper or lower case alike.
         plane: The plane that the slices are nearest to.
         image_type: Values that Image Type (0008,0008) must hold.
+        where: By placeholder of the path: what it must be.
         part: Which volume is meant where a series holds several: b_value, echo_time,
             temporal_position, image_type, inversion_time, trigger_time, echo_number,
             gradient, acquisition, acquisition_time, size, stack.
@@ -214,6 +215,7 @@ class SeriesChoice(Strict):
     description: Regex | None = None
     plane: Literal["axial", "coronal", "sagittal"] | None = None
     image_type: list[Text] = []
+    where: dict[Text, Text] = {}
     part: dict[PartName, Text] = {}
     min_slices: Annotated[int, Field(ge=1)] = 1
     grey: Grey | None = None
@@ -236,11 +238,14 @@ class Series(VolumeLayout):
     A template of them, `of_each`, tells what series are chosen among: each choice must fit one
     series of it, where `if_several` is `reject`; a second one that fits is an error that lists
     the candidates. With `all`, every one that fits is a case. PET is read as SUV where the tags
-    allow, and a `scale` in SUV is refused where they do not; `hu` is about CT alone.
+    allow, and a `scale` in SUV is refused where they do not; `hu` is about CT alone. `one_series`
+    is a template over the placeholders: files that fill it alike are one series whatever their
+    UIDs, for sources whose UIDs were made anew for each file.
     """
 
     kind: Literal["series"]
     of_each: Text = "{study_uid}"
+    one_series: Text | None = None
     choices: Annotated[list[SeriesChoice], Field(min_length=1)]
     if_several: Literal["reject", "all"] = "reject"
 

@@ -9,11 +9,19 @@ from itertools import count as numbers
 import nibabel as nib
 import numpy as np
 
+from converters.pattern import fill
 from tests.fakes import Twin, TwinImage
 from tests.fakes.dicom_slices import encoded, slice_dataset, uid
 from tests.fakes.paths import example, path_for
 from tests.fakes.volume_files import AFFINE
-from tests.fakes.volumes import SHAPE, _expect, all_terms, in_units, intensities, phantom
+from tests.fakes.volumes import (
+    SHAPE,
+    _expect,
+    blocks_of,
+    in_units,
+    intensities,
+    is_held_against_image,
+)
 
 PERSONS = 3
 # Axis codes that a scanner may store a plane in: columns, rows, slices.
@@ -29,8 +37,9 @@ def write(twin: Twin, count: int) -> None:
     """Write the series of some persons."""
     layout = twin.manifest.layout
     for number in range(min(count, PERSONS)):
-        blocks = phantom(all_terms(layout), number)
-        values = in_units(layout, intensities(blocks, number))
+        blocks = blocks_of(layout, number)
+        alike = is_held_against_image(layout)
+        values = in_units(layout, intensities(blocks, number, alike=alike))
         for place, choice in enumerate(layout.choices):
             assert not choice.part, "twins of series that hold several volumes are not made"
             _write_series(twin, values, number, place)
@@ -42,7 +51,9 @@ def write(twin: Twin, count: int) -> None:
 def _write_series(twin: Twin, values: np.ndarray, number: int, place: int) -> None:
     layout = twin.manifest.layout
     choice = layout.choices[place]
-    codes = STORED[choice.plane or "axial"][(number + place) % 4]
+    # Folders that are series may share annotations that are drawn on stored pixels.
+    stored_as = number if layout.one_series else number + place
+    codes = STORED[choice.plane or "axial"][stored_as % 4]
     turn = nib.orientations.ornt_transform(
         nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(codes)
     )
@@ -67,6 +78,8 @@ def _write_series(twin: Twin, values: np.ndarray, number: int, place: int) -> No
         position = TO_LPS @ (affine @ [0, 0, at, 1])[:3]
         name = at * 7 % stored.shape[2]  # the order of names is not that of places
         path, fields = _path(twin, number, place, name)
+        if layout.one_series:
+            headers |= _of_its_own(fields, layout.one_series, name)
         found = slice_dataset(
             stored[:, :, at].T,
             position,
@@ -99,6 +112,16 @@ def _write_series(twin: Twin, values: np.ndarray, number: int, place: int) -> No
     )
 
 
+def _of_its_own(fields: dict[str, str], series: str, name: int) -> dict[str, str]:
+    """UIDs that were made anew for a file."""
+    key = (fill(series, fields), name)
+    return {
+        "StudyInstanceUID": uid("study", *key),
+        "SeriesInstanceUID": uid("series", *key),
+        "FrameOfReferenceUID": uid("frame of reference", *key),
+    }
+
+
 def _write_scout(twin: Twin, number: int) -> None:
     """One slice in each of two planes, which no choice means."""
     pixels = np.arange(12, dtype=np.int16).reshape(3, 4)
@@ -123,5 +146,7 @@ def _path(twin: Twin, number: int, place: int, name: int) -> tuple[str, dict[str
     assert count, "the pattern of a series names its files by a star"
     fields = {f"star{at}": f"{place + 1}" for at in range(count - 1)}
     fields[f"star{count - 1}"] = f"1-{name:02d}"
+    choices = twin.manifest.layout.choices
+    fields |= choices[place].where if place < len(choices) else {}
     path, captured = path_for(starred, fields, number)
     return path, {key: value for key, value in captured.items() if not key.startswith("star")}

@@ -45,8 +45,17 @@ class Block:
         return self.bounds[axis].start <= index < self.bounds[axis].stop
 
 
-def phantom(terms: list[str], number: int) -> list[Block]:
-    """Blocks of a volume; each volume leaves out a fifth of the terms, where there are many."""
+def is_held_against_image(layout) -> bool:
+    """Whether a converter looks at the image to tell how labels lie: organs must look like it."""
+    return any(spec.kind == "slice_masks" for spec in layout.annotations)
+
+
+def phantom(terms: list[str], number: int, *, gap: int = 1) -> list[Block]:
+    """Blocks of a volume; each volume leaves out a fifth of the terms, where there are many.
+
+    Blocks begin one voxel after their cell and end `gap` before its end: with more than one, no
+    block lies where another one's mirror image does.
+    """
     cell = LARGE_CELL if len(terms) <= 8 else SMALL_CELL
     kept = [
         term for place, term in enumerate(terms) if len(terms) <= 2 or (place + number) % 5 != 0
@@ -54,7 +63,7 @@ def phantom(terms: list[str], number: int) -> list[Block]:
     blocks = []
     for term, place in _places(kept, cell).items():
         corner = [n * c + 1 for n, c in zip(place, cell, strict=True)]
-        i, j, k = (slice(at, at + c - 2) for at, c in zip(corner, cell, strict=True))
+        i, j, k = (slice(at, at + c - 1 - gap) for at, c in zip(corner, cell, strict=True))
         blocks.append(Block(term=term, bounds=(i, j, k)))
     return blocks
 
@@ -91,11 +100,14 @@ def blocks_of(layout, number: int) -> list[Block]:
     """The phantom of a case; where slices without a finding are wanted, one case has no finding."""
     if layout.kind == "volumes" and layout.slices.normal_slices and number == 2:
         return []
-    return phantom(all_terms(layout), number)
+    return phantom(all_terms(layout), number, gap=7 if is_held_against_image(layout) else 1)
 
 
-def intensities(blocks: list[Block], number: int) -> np.ndarray:
-    """Values of an image: a ramp within an ellipsoid, brighter blocks, and dark around."""
+def intensities(blocks: list[Block], number: int, *, alike: bool = False) -> np.ndarray:
+    """Values of an image: a ramp within an ellipsoid, brighter blocks, and dark around.
+
+    Blocks are of one grey each where they are to be `alike`, as organs are.
+    """
     i, j, k = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1], 0 : SHAPE[2]]
     values = (60 + i + 2 * j + 3 * k + number).astype(np.int16)
     centre = [(n - 1) / 2 for n in SHAPE]
@@ -105,7 +117,10 @@ def intensities(blocks: list[Block], number: int) -> np.ndarray:
     values[reach > 1] = 0
     for place, block in enumerate(blocks):
         values[block.bounds] = 260 + 5 * (place % 20)
-    return values + texture(values.shape, number)
+    patches = texture(values.shape, number)
+    for block in blocks if alike else ():
+        patches[block.bounds] //= 10
+    return values + patches
 
 
 def texture(shape: tuple[int, ...], number: int) -> np.ndarray:
