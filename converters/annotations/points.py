@@ -104,7 +104,8 @@ def _own_rows(spec: Points, question: Question) -> list[dict[str, str]]:
             return []
         raise
     try:
-        table = parse_table(TableFile(path="*", header=spec.header), data, "", path)
+        written = TableFile(path="*", header=spec.header, delimiter=spec.delimiter)
+        table = parse_table(written, data, "", path)
         require_columns(table, _names(spec), "")
     except SourceError as error:  # of this image alone
         raise CaseError("value_invalid", error.found) from error

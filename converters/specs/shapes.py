@@ -44,10 +44,10 @@ class Points(AnnotationSpec):
     """Places as points: landmarks, centres of cells. A point has no box.
 
     Either `table` with `key` and `match` holds the points of all images, or `files` is a
-    pattern of one table an image (csv with `header`, where it has none of its own), which may
-    be empty. A row whose coordinates are both in `not_there` says nothing. `first_pixel` is
-    what the centre of the first pixel is counted as. Only where the source itself states the
-    size of what a point marks, `diameter_px` makes it a box around the point.
+    pattern of one table an image (text with `delimiter`, and `header` where it has none of its
+    own), which may be empty. A row whose coordinates are both in `not_there` says nothing.
+    `first_pixel` is what the centre of the first pixel is counted as. Only where the source
+    itself states the size of what a point marks, `diameter_px` makes it a box around the point.
     """
 
     kind: Literal["points"]
@@ -56,6 +56,7 @@ class Points(AnnotationSpec):
     match: Text | None = None
     files: PathPattern | None = None
     header: list[Text] | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     x: Text
     y: Text
     first_pixel: Literal[0, 1]

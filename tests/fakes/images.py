@@ -32,16 +32,19 @@ def write(twin: Twin, count: int) -> None:
         fields = {name: values[number % len(values)] for name, values in owned.items()}
         path, fields = path_for(layout.images, fields, number)
         width, height = size_for(layout, number)
-        tags = {name: f"{name}{number // 2}" for name in getattr(layout, "tags", {})}
+        tags = {
+            name: tag_value(name, keyword, number)
+            for name, keyword in getattr(layout, "tags", {}).items()
+        }
         fields.update(tags)
         image = TwinImage(
             path=path, fields={"path": path, **fields}, number=number, width=width, height=height
         )
-        data = picture(path, width, height, number)
+        written = {layout.tags[name]: value for name, value in tags.items()}
+        data = picture(path, width, height, number, **written)
         if getattr(layout, "hounsfield", None):
             data = hounsfield(layout.hounsfield.offset, width, height, number)
         if getattr(layout, "window", None):
-            written = {layout.tags[name]: value for name, value in tags.items()}
             data = head_slice(width, height, number, **written)
         twin.write(path, data)
         twin.images.append(image)
@@ -81,7 +84,14 @@ def hounsfield(offset: int, width: int, height: int, number: int) -> bytes:
     return out.getvalue()
 
 
-def picture(path: str, width: int, height: int, number: int) -> bytes:
+def tag_value(name: str, keyword: str, number: int) -> str:
+    """What a header says: two images share a value, but for what tells files or sides apart."""
+    if keyword == "SOPInstanceUID":
+        return f"1.2.826.0.1.{number + 1}"
+    return "LR"[number % 2] if keyword == "ImageLaterality" else f"{name}{number // 2}"
+
+
+def picture(path: str, width: int, height: int, number: int, **attributes: str) -> bytes:
     """An encoded picture in the format of the path's suffix; a DICOM file is a radiograph."""
     y, x = np.mgrid[0:height, 0:width]
     grey = (40 + 2 * x + y + 7 * number) % 160
@@ -90,7 +100,7 @@ def picture(path: str, width: int, height: int, number: int) -> bytes:
     ) ** 2
     grey = np.where(disc, 220 - number % 30, grey).astype(np.uint8)
     if is_dicom_name(path):
-        return radiograph(grey, number)
+        return radiograph(grey, number, **attributes)
     image = Image.fromarray(np.stack([grey, grey // 2 + 20, grey // 3 + 40], axis=-1))
     if number % 4 == 3 and path.lower().endswith(".png"):
         image = image.convert("RGBA")  # as some sources save a few of their images
@@ -99,15 +109,16 @@ def picture(path: str, width: int, height: int, number: int) -> bytes:
     return out.getvalue()
 
 
-def radiograph(grey: np.ndarray, number: int) -> bytes:
+def radiograph(grey: np.ndarray, number: int, **attributes: str) -> bytes:
     """A DICOM file that shows those grey levels, written in one of three ways."""
     if number % 3 == 0:
-        return dicom_bytes(grey)
+        return dicom_bytes(grey, **attributes)
     deep = grey.astype(np.uint16) * 16
     window = {"WindowCenter": 2048, "WindowWidth": 4096, "BitsStored": 12, "HighBit": 11}
     if number % 3 == 1:
-        return dicom_bytes(deep, **window)
-    return dicom_bytes(4095 - deep, PhotometricInterpretation="MONOCHROME1", **window)
+        return dicom_bytes(deep, **window, **attributes)
+    inverted = {"PhotometricInterpretation": "MONOCHROME1", **window}
+    return dicom_bytes(4095 - deep, **inverted, **attributes)
 
 
 def head_slice(width: int, height: int, number: int, **attributes: str) -> bytes:

@@ -16,7 +16,7 @@ def write(spec: Points, twin: Twin) -> None:
         if spec.files:
             rows = _rows(spec, twin, image)
             path, _ = path_for(spec.files, image.fields, image.number)
-            table = TableFile(path="*", header=spec.header)
+            table = TableFile(path="*", header=spec.header, delimiter=spec.delimiter)
             twin.write(path, table_bytes(table, rows) if rows else b"")
             continue
         values = key_values(spec.key, fill(spec.match, image.fields))
