@@ -10,6 +10,7 @@ from converters.specs.dicom_objects import DicomSeg, Rtstruct
 from converters.specs.operations import ActionFiles
 from converters.specs.outlines import Polygons
 from converters.specs.readers import BoxReaders, ReaderMaps, Readers
+from converters.specs.region_table import RegionTable
 from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes, YoloBoxes
 from converters.specs.slice_masks import SliceMasks
 from converters.specs.volume_files import OnImageGrid
@@ -388,7 +389,8 @@ PictureAnnotation = Annotated[
     | Polygons
     | Points
     | Recist
-    | ActionFiles,
+    | ActionFiles
+    | RegionTable,
     Field(discriminator="kind"),
 ]
 VolumeAnnotation = Annotated[
