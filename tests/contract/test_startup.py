@@ -26,7 +26,10 @@ def loaded(module: str, *arguments: str) -> str:
     return run.stdout.rsplit("LOADED", 1)[1].strip()
 
 
-@pytest.mark.parametrize("module", ["pipeline.cli", "pipeline.sources_cli"])
+@pytest.mark.parametrize(
+    "module",
+    ["pipeline.cli", "pipeline.sources_cli", "trainer.export_command", "trainer.evaluate_command"],
+)
 def test_help_loads_nothing_heavy(module: str) -> None:
     assert loaded(module, "--help") == "[]"
 
