@@ -9,12 +9,18 @@ Of the questions and of the answers of each source and format, of the first --mo
   them, in the texts as they are. For Chinese a character is a word. These fall as texts grow more,
   so compare only tables with the same --most.
 
-    python benchmarks/variety.py OUT [OUT ...] [--most 500] [--language en]
+A target in bits for each format stands in ``variety_targets.toml``; few pairs cannot have much, so
+that nothing above half the entropy of as many different texts is asked for. With --check, the exit
+code says whether all formats reach theirs.
+
+    python benchmarks/variety.py OUT [OUT ...] [--most 500] [--language en] [--check]
 """
 
 import argparse
 import math
 import re
+import sys
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +35,7 @@ from pipeline.shards import read_shards
 
 COLUMNS = ["source", "format", "language", "messages", "labels"]
 BATCH = 4096
+TARGETS = Path(__file__).resolve().parent / "variety_targets.toml"
 _BOX = re.compile(r"<box>.*?</box>")
 _OPTION = re.compile(r"^[A-H]\. .*$", re.MULTILINE)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -50,6 +57,18 @@ class Variety:
     different: float
     entropy: float
     distinct: tuple[float, float, float]
+
+
+@cache
+def targets() -> dict[str, dict[str, float]]:
+    """Least entropy in bits, by format and side ("question", "answer")."""
+    with TARGETS.open("rb") as file:
+        return tomllib.load(file)
+
+
+def least(kind: str, side: str, count: int) -> float:
+    """What some texts of a format must reach; of few texts less is asked."""
+    return min(targets()[kind].get(side, 0.0), math.log2(max(1, count)) / 2)
 
 
 def variety(texts: list[str], masked: list[str]) -> Variety:
@@ -115,23 +134,29 @@ def rows(outs: list[Path], language: str, most: int) -> Iterator[tuple[str, str,
                     )
 
 
-def main() -> None:
-    """Print the table."""
+def main() -> int:
+    """Print the table; the exit code is 1 where a target is missed and --check is given."""
     parser = argparse.ArgumentParser(description="How often the words of a build repeat.")
     parser.add_argument("out", type=Path, nargs="+", help="out folder of gmai-build")
     parser.add_argument("--most", type=int, default=500, help="pairs a source and format")
     parser.add_argument("--language", default="en")
+    parser.add_argument("--check", action="store_true", help="fail where a target is missed")
     arguments = parser.parse_args()
+    missed = 0
     table = Table(
-        "source", "format", "text", "pairs", "different", "entropy", "distinct-1", "distinct-2",
-        "distinct-3",
+        "source", "format", "text", "pairs", "different", "entropy", "target", "distinct-1",
+        "distinct-2", "distinct-3",
     )  # fmt: skip
     for source, kind, name, one in rows(arguments.out, arguments.language, arguments.most):
         shares = (f"{share:.3f}" for share in one.distinct)
+        target = least(kind, name, one.count)
+        missed += one.entropy < target
         table.add_row(source, kind, name, str(one.count), f"{one.different:.2f}",
-                      f"{one.entropy:.1f}", *shares)  # fmt: skip
-    Console().print(table)
+                      f"{one.entropy:.1f}", f"{target:.1f}", *shares)  # fmt: skip
+    Console(width=120).print(table)
+    print(f"{missed} below their target")
+    return 1 if missed and arguments.check else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 
+from benchmarks.variety import targets, variety
 from converters.manifest import Manifest, load_manifest
 from converters.records import Box, Finding, Sample
 from converters.vocabulary import term
@@ -13,10 +14,10 @@ from pipeline.formats import format_module
 from pipeline.phrasing import in_language, render, templates_of
 from pipeline.view import Draft, View, labels_of, turns_of
 
-SEEDS = 400
+SEEDS = 1500
 # Phrasings of one question whose facts are the same. A short order ("Mark it with a box.") in
 # the middle of a conversation has fewer.
-TARGET, TARGET_OF_A_TURN = 20, 5
+TARGET, TARGET_OF_A_TURN = 95, 5
 OWN = "own_question/as_given.en.j2"
 
 
@@ -95,15 +96,13 @@ def _turns() -> dict[tuple[str, str], Draft]:
     return found
 
 
-def _phrasings(draft: Draft, language: str) -> int:
-    """Different questions of one draft over many seeds."""
-    template, block = in_language(draft.template, language), f"question{draft.block}"
-    return len(
-        {
-            render(template, block, draft.variables, language=language, seed=str(seed))
-            for seed in range(SEEDS)
-        }
-    )
+def _phrasings(draft: Draft, language: str, side: str = "question") -> list[str]:
+    """The questions, or answers, of one draft with many seeds."""
+    template, block = in_language(draft.template, language), f"{side}{draft.block}"
+    return [
+        render(template, block, draft.variables, language=language, seed=str(seed))
+        for seed in range(SEEDS)
+    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -113,4 +112,25 @@ def test_a_question_has_many_phrasings(template: str, language: str) -> None:
     assert turns, "no sample of this test makes the template speak"
     for draft in turns:
         least = TARGET_OF_A_TURN if draft.block else TARGET
-        assert _phrasings(draft, language) >= least, draft.block or template
+        assert len(set(_phrasings(draft, language))) >= least, draft.block or template
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "own_question"])
+def test_phrasings_of_a_format_are_used_evenly(name: str, language: str) -> None:
+    # Bits of entropy, as the report on repetition gives them: rare phrasings do not count.
+    for side, target in targets()[name].items():
+        for draft in _turns_of(name):
+            said = _phrasings(draft, language, side)
+            found = variety(said, said).entropy
+            assert found >= target, f"{draft.template}{draft.block}: {side} {found:.1f} bits"
+
+
+def _turns_of(name: str) -> list[Draft]:
+    """Drafts of a format; the turns of a conversation are short, and vary as a whole."""
+    found = [draft for (template, _), draft in _turns().items() if template.startswith(f"{name}/")]
+    return [draft for draft in found if not draft.block]
+
+
+def test_every_format_has_a_target() -> None:
+    assert sorted(targets()) == sorted(FORMATS)
