@@ -18,7 +18,7 @@ def read_json(root: Root, path: str) -> Json:
             NaN, Infinity or half a character.
     """
     try:
-        return _parsed(root.read(path, JSON_BYTES))
+        return parse_json(root.read(path, JSON_BYTES))
     except (CaseError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise SourceError(
             root.source, f"{path} is not usable: {error}"[:300], "get the file again, or mend it"
@@ -34,12 +34,19 @@ def read_own_json(root: Root, path: str, limit_bytes: int) -> Json:
     """
     data = root.read(path, limit_bytes)
     try:
-        return _parsed(data)
+        return parse_json(data)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise CaseError("file_unreadable", f"{path} is not JSON: {error}"[:200]) from error
 
 
-def _parsed(data: bytes) -> Json:
+def parse_json(data: bytes) -> Json:
+    """What the bytes of a JSON file hold.
+
+    Raises:
+        UnicodeDecodeError: They are not UTF-8.
+        ValueError: They are not JSON, repeat a key, or hold NaN, Infinity or half a character.
+        RecursionError: They lie too deep.
+    """
     content: Json = json.loads(
         data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
     )

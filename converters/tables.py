@@ -1,4 +1,4 @@
-"""Tables on disk, csv, tsv or xlsx: read strictly, every cell as text.
+"""Tables on disk, csv, tsv, xlsx or json: read strictly, every cell as text.
 
 A table joins labels with images, so a cell that slips by one column puts wrong words
 beside many pictures. What is not as the manifest says stops the source.
@@ -83,6 +83,10 @@ def parse_table(spec: TableFile, data: bytes, source: str, path: str) -> Table:
         from converters.sheets import sheet_rows
 
         return _table(spec, source, path, sheet_rows(data, spec.sheet, source, path))
+    if path.lower().endswith(".json"):
+        from converters.json_tables import json_rows
+
+        return _table(spec, source, path, json_rows(data, spec.explode, source, path))
     return _table(spec, source, path, _text_rows(spec, data, source, path))
 
 

@@ -65,10 +65,12 @@ class AnnotationSpec(Strict):
 
 
 class TableFile(Strict):
-    """A table on disk: csv, tsv or xlsx, told by its suffix.
+    """A table on disk: csv, tsv, xlsx or json, told by its suffix.
 
     `header` names the columns where the file's own header is missing or broken;
-    `skip_rows` rows are then passed over first. `sheet` is for xlsx.
+    `skip_rows` rows are then passed over first. `sheet` is for xlsx. A json file is a list of
+    objects, one a row; columns are named by the path to a value, "image.pathname" or "box.0".
+    Lists of `explode` hold the values of several rows each.
     """
 
     path: PathPattern
@@ -77,6 +79,7 @@ class TableFile(Strict):
     skip_rows: Annotated[int, Field(ge=0)] = 0
     header: list[Text] | None = None
     sheet: str | None = None
+    explode: list[Text] = []
 
 
 class SplitByField(Strict):

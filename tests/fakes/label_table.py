@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 
 from converters.annotations.contract import module_of
@@ -124,10 +125,39 @@ def table_bytes(spec: TableFile, rows: list[dict[str, str]]) -> bytes:
     lines += [[row.get(name, "") for name in names] for row in rows]
     if spec.path.endswith(".xlsx"):
         return _workbook(spec, lines)
+    if spec.path.endswith(".json"):
+        return json.dumps([_object(spec, row) for row in rows]).encode()
     out = io.StringIO(newline="")
     delimiter = "\t" if spec.path.endswith(".tsv") else spec.delimiter
     csv.writer(out, delimiter=delimiter).writerows(lines)
     return out.getvalue().encode(spec.encoding)
+
+
+def _object(spec: TableFile, row: dict[str, str]) -> dict[str, object]:
+    """The object of a row: values by their paths, numbers as numbers, lists of one item."""
+    found: dict[str, object] = {key: [] for key in spec.explode}
+    for name, cell in row.items():
+        key, *path = name.split(".")
+        if key in spec.explode:
+            items = found[key]
+            items[:] = [_put(items[0] if items else None, path, cell)]
+        else:
+            found[key] = _put(found.get(key), path, cell)
+    return found
+
+
+def _put(there: object, path: list[str], cell: str) -> object:
+    """What is there with a cell at the end of a path: lists by number, objects by name."""
+    if not path:
+        is_number = re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", cell)
+        return json.loads(cell) if is_number else cell
+    first, *rest = path
+    if first.isdigit():
+        items = there if isinstance(there, list) else []
+        return [*items, _put(None, rest, cell)]
+    inner = dict(there) if isinstance(there, dict) else {}
+    inner[first] = _put(inner.get(first), rest, cell)
+    return inner
 
 
 def _workbook(spec: TableFile, lines: list[list[str]]) -> bytes:
