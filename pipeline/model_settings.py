@@ -27,6 +27,8 @@ class ModelSettings:
         mode: What it is given, see :mod:`pipeline.prompts`.
         sampling: How it draws its words. Above temperature 0 each pair has a draw of its own, so
             that images with the same facts do not share a text; at 0 they do, and it is paid once.
+        engine: Canonical JSON of the engine that runs it, see
+            :class:`pipeline.engine_settings.EngineSettings`; "" where a server runs it.
         attempts: How often it is asked for one text before the template's text takes its place.
     """
 
@@ -35,6 +37,7 @@ class ModelSettings:
     revision: str = ""
     mode: Mode = "facts"
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=TEMPERATURE))
+    engine: str = ""
     attempts: int = 3
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ template's text stands in its place, and the row says so. A prompt that gets no 
 no pair: it is rejected, and can be asked again.
 """
 
+import json
 import queue
 from collections import deque
 from collections.abc import Sequence
@@ -178,13 +179,20 @@ class ModelTexts:
             messages=(question, Message(role="assistant", content=text)),
             captioner=self._settings.captioner,
             captioner_revision=self._settings.revision,
-            captioner_settings=slot.request.settings,
+            captioner_settings=self._said_settings(slot.request),
             request_key=slot.request.key,
             prompt=prompt,
             prompt_digest=digest_bytes(prompt.encode("utf-8")),
             attempts=slot.request.attempt,
             checks=tuple(check.code for check in CHECKS),
         )
+
+    def _said_settings(self, request: Request) -> str:
+        """What a row says of how its text was drawn, canonical JSON."""
+        said = {**json.loads(request.settings), "mode": self._settings.mode}
+        if self._settings.engine:
+            said["engine"] = json.loads(self._settings.engine)
+        return canonical(said)
 
     def _instead(self, slot: Slot) -> Pair:
         """The template's pair, with what it stands for."""

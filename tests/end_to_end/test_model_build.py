@@ -218,6 +218,7 @@ def test_a_killed_build_goes_on_and_asks_only_what_was_in_flight(
             [sys.executable, "-m", "pipeline.cli", *command], start_new_session=True
         )
         while not other.bodies:
+            assert process.poll() is None, "the build ended before it asked anything"
             time.sleep(0.02)
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGKILL)
