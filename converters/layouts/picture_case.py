@@ -23,6 +23,7 @@ from converters.files import Root
 from converters.imaging.pictures import Picture, render_picture
 from converters.imaging.planes import MAX_SIDE_PX
 from converters.imaging.shrink import shrink_picture
+from converters.layouts.contradictions import denied_by, require_no_contradiction
 from converters.layouts.listing import annotation_path
 from converters.manifest import Manifest
 from converters.records import Case, Entry, Finding, Sample, Side
@@ -135,10 +136,12 @@ def ask_blocks(
     """
     total = Said(spacing_mm=spacing_mm)
     said_by: Counter[str] = Counter()
+    denied: set[str] = set()
     for spec, entry in blocks:
         said = _ask_one(spec, entry, root, case, picture, total.spacing_mm)
         if getattr(spec, "takes_label", False):
             said = take_label(said, total.findings)
+        denied |= denied_by(said)
         said_by.update({f.label for f in said.findings if f.box or f.position})
         total = Said(
             findings=total.findings + said.findings,
@@ -151,6 +154,7 @@ def ask_blocks(
             view=said.view or total.view,
             transforms=total.transforms + said.transforms,
         )
+    require_no_contradiction(total.findings, denied, case.image)
     both = {finding.label for finding in total.findings} & set(total.absent)
     if both:
         raise CaseError("labels_contradict", f"{', '.join(sorted(both))}: marked and absent")

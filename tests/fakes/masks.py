@@ -13,7 +13,7 @@ from scipy import ndimage
 from converters.annotations.contract import module_of
 from converters.pattern import fill
 from converters.specs.annotations import Masks
-from converters.vocabulary import wholes_of
+from converters.vocabulary import term, wholes_of
 from tests.fakes import Twin, TwinImage
 from tests.fakes.images import FORMATS
 from tests.fakes.paths import path_for
@@ -27,6 +27,8 @@ def write(spec: Masks, twin: Twin) -> None:
         module_of("masks").terms_of(spec)
     )
     for image in twin.images:
+        if spec.takes_label and is_all_normal(_said_first(twin, image)):
+            continue  # nothing is marked on it
         for more, number, pixels in _WRITERS[spec.codes.encoding](
             spec, twin, image, may_be_empty=may_be_empty
         ):
@@ -52,20 +54,28 @@ def _binary(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) ->
 
 def _exact(spec: Masks, twin: Twin, image: TwinImage, label: str) -> str:
     """The label, or the one that the first block has for the image, where that is a kind of it."""
+    said = _said_first(twin, image) if spec.takes_label else ""
+    return said if said and label in wholes_of(said) else label
+
+
+def _said_first(twin: Twin, image: TwinImage) -> str:
+    """The label that the first block has for the image."""
     (first, *_) = twin.manifest.layout.annotations
-    if not spec.takes_label:
-        return label
     if first.kind == "folder_label":
-        said = first.labels[image.fields[first.field]]
-    else:
-        cells, columns = twin.columns[image.path], first.columns[0]
-        codes = [cells[columns.column]] if columns.style == "column" else columns.labels
-        (said,) = (
-            columns.labels[code]
-            for code in codes
-            if columns.style == "column" or cells[code] in columns.present
-        )
-    return said if label in wholes_of(said) else label
+        return first.labels[image.fields[first.field]]
+    cells, columns = twin.columns[image.path], first.columns[0]
+    codes = [cells[columns.column]] if columns.style == "column" else columns.labels
+    (said,) = (
+        columns.labels[code]
+        for code in codes
+        if columns.style == "column" or cells[code] in columns.present
+    )
+    return said
+
+
+def is_all_normal(name: str) -> bool:
+    """Whether a label denies every lesion, and not one of them."""
+    return term(name).role == "normal" and not name.startswith("no ")
 
 
 def _coded(spec: Masks, twin: Twin, image: TwinImage, *, may_be_empty: bool) -> Written:
