@@ -11,6 +11,7 @@ from converters.errors import CaseError
 from converters.files import Root
 from converters.manifest import Manifest
 from converters.records import Case, Outcome, Rejection
+from converters.requirements import require_readers
 from converters.splits import assign_splits
 
 
@@ -32,8 +33,10 @@ class Converter:
 
         Raises:
             SourceError: The files are not what the manifest says.
+            ModuleNotFoundError: A package is not installed that these files are read with.
         """
         found: list[Case] = self.module.cases(self.manifest, self.manifest.layout, root)
+        require_readers(self.manifest, root, found)
         return assign_splits(found)
 
     def convert(self, root: Root, case: Case) -> Iterator[Outcome]:
