@@ -16,6 +16,7 @@ REASONS: dict[str, str] = {
     "control_token": "the text holds a control token of the tokenizer",
     "too_long": "the image and the first question leave no room for an answer",
     "nothing_to_learn": "no token is supervised",
+    "shard_unreadable": "the row group cannot be read; found after planning",
     "image_unreadable": "the bytes are not a whole PNG or JPEG picture",
     "image_too_large": "the header claims more pixels than are allowed",
     "image_depth": "the picture has more than 8 bits a channel, with no mapping to 8 on record",
