@@ -77,11 +77,19 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
-    """A question about the image and its answer, both in the source's own words."""
+    """A question about the image and its answer, both in the source's own words.
+
+    Attributes:
+        question: The question, or "" where the source has a text that answers none: a report.
+        answer: The answer, or that text.
+        topic: What it is about, as the source says; of a text, what it is.
+        language: Of both, a key of the languages of texts: "en" or "zh".
+    """
 
     question: str
     answer: str
     topic: str = ""
+    language: str = "en"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +128,7 @@ class Case:
         subject_id: The person, animal or specimen; as the source names it.
         split: The official split, or None where the source has none.
         image: Path of the image relative to the root; "" where `fault` says that it is missing.
+        part: Which part of the image file, where several cases share it.
         companions: Files that hold a part of the image, such as the voxels of an MHD header.
         fields: What the placeholders of the image pattern (and table columns) gave.
         entries: One for each annotation block of the manifest, in its order; None where the
@@ -132,6 +141,7 @@ class Case:
     subject_id: str
     split: Split | None
     image: str
+    part: str = ""
     companions: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[Entry | None, ...] = ()

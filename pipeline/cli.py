@@ -13,7 +13,7 @@ FORMATS = (
     "caption", "region_caption", "single_choice", "judgement", "detection", "own_question",
     "counting", "measurement", "position", "multiple_choice", "open_question", "recognition",
     "multi_region", "report", "conversation", "comparison", "grading", "surgical_phase",
-    "surgical_action", "image_quality",
+    "surgical_action", "image_quality", "own_text",
 )  # fmt: skip
 LANGUAGES = ("en", "zh")
 

@@ -39,6 +39,8 @@ class Draft:
         turns: The turns of a conversation, each a draft of the same template and variables; none
             where the draft is one question with its answer.
         is_own_text: The words are the source's, not ours to check against findings.
+        language: The language that it is in already, so that it makes no pair in another one; ""
+            where it is in none yet.
     """
 
     template: str
@@ -54,6 +56,7 @@ class Draft:
     block: str = ""
     turns: tuple["Draft", ...] = ()
     is_own_text: bool = False
+    language: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -103,8 +103,8 @@ def pairs_of(
 ) -> list[Pair | TextFailure]:
     """Every pair that can be made of a sample, in a fixed order.
 
-    A draft that has no template in a language, as a question in the source's own words, makes no
-    pair in it. The result depends on the sample, the manifest, the templates and the settings
+    A draft that is in a language already, as a question in the source's own words, makes no pair
+    in another one. The result depends on the sample, the manifest, the templates and the settings
     alone.
     """
     return [one.outcome for one in drafted_of(sample, manifest, settings)]
@@ -127,7 +127,8 @@ def drafted_of(sample: Sample, manifest: Manifest, settings: TextSettings) -> li
             drafts: list[Draft] = [
                 draft
                 for draft in format_module(name).drafts(view)
-                if has_template(in_language(draft.template, language))
+                if draft.language in ("", language)
+                and has_template(in_language(draft.template, language))
             ]
             said += _written(view, name, language, drafts, facts, captioner)
         made += _mixed(settings.mix, said)

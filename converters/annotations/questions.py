@@ -1,14 +1,15 @@
 """Questions and answers in JSON files: lists of objects, one a question.
 
-Nothing of them is rewritten. What cannot be used is left out and counted: a question asked
-twice, one with answers that contradict each other, one without an answer, and one of another
-official split than that of its image.
+They are cleaned of markup and of blanks, and not rewritten. What cannot be used is left out and
+counted: a question asked twice, one with answers that contradict each other, one without an
+answer, and one of another official split than that of its image.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from converters.annotations.contract import Block, Index, Question, Said
+from converters.annotations.own_words import cleaned
 from converters.errors import CaseError, SourceError
 from converters.json_files import read_json
 from converters.pattern import fill, match_paths
@@ -91,7 +92,7 @@ def _text(value: Json) -> str:
     """A value as text: some answers are numbers; what is a list or an object is no text."""
     if isinstance(value, bool) or value is None or isinstance(value, (list, dict)):
         return ""
-    return str(value).strip()
+    return cleaned(str(value))
 
 
 def _image_name(spec: Questions, one: _Asked, block: Block) -> str:
@@ -153,6 +154,7 @@ def read(spec: Questions, question: Question) -> Said:
                 question=row[spec.question],
                 answer=row[spec.answer],
                 topic=row[spec.topic] if spec.topic else "",
+                language=spec.language,
             )
             for row in usable
         ),

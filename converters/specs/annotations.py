@@ -9,6 +9,7 @@ from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
 from converters.specs.operations import ActionFiles
 from converters.specs.outlines import Polygons
+from converters.specs.own_texts import OwnTexts
 from converters.specs.readers import BoxReaders, ReaderMaps, Readers
 from converters.specs.region_table import RegionTable
 from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes, YoloBoxes
@@ -308,6 +309,7 @@ class Questions(AnnotationSpec):
         topic: Name of the value that says what is asked for, or None.
         modality: Name of the value that says the modality, and what its codes mean.
         anatomy: The same for the body part.
+        language: Of questions and answers; they are never translated.
     """
 
     kind: Literal["questions"]
@@ -321,6 +323,7 @@ class Questions(AnnotationSpec):
     modalities: dict[str, str] = {}
     anatomy_key: Text | None = None
     anatomies: dict[str, str] = {}
+    language: Literal["en", "zh"] = "en"
 
     @model_validator(mode="after")
     def _codes_named(self) -> "Questions":
@@ -389,6 +392,7 @@ PictureAnnotation = Annotated[
     | Polygons
     | Points
     | Recist
+    | OwnTexts
     | ActionFiles
     | RegionTable,
     Field(discriminator="kind"),

@@ -14,6 +14,8 @@ def drafts(view: View) -> list[Draft]:
                 "answer": keep_lines(exchange.answer),
             },
             is_own_text=True,
+            language=exchange.language,
         )
         for exchange in view.sample.exchanges
+        if exchange.question
     ]

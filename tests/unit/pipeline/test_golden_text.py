@@ -65,6 +65,9 @@ COUNTED = replace(
         for left, place in ((30, "center left"), (220, "center right"))
     ),
 )  # fmt: skip
+REPORT = Exchange(
+    question="", answer="Findings: The lungs are clear.\nImpression: No disease.", topic="report"
+)
 ACTED = tuple(
     Finding(label=label, code=label, role=term(label).role, attributes=pairs)
     for label, pairs in (
@@ -87,6 +90,10 @@ SAMPLES = {
             absent=("poor image quality",),
         ),
         "drimdb",
+    ),
+    "own_text": (
+        replace(_of_image(modality="DX", anatomy=("chest",)), exchanges=(REPORT,)),
+        "iu_xray",
     ),
     "surgical_action": (
         replace(

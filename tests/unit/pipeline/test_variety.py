@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.variety import targets, variety
 from converters.manifest import Manifest, load_manifest
-from converters.records import Box, Finding, Sample
+from converters.records import Box, Exchange, Finding, Sample
 from converters.vocabulary import term
 from pipeline.cli import FORMATS, LANGUAGES
 from pipeline.formats import format_module
@@ -18,6 +18,7 @@ SEEDS = 1500
 # Phrasings of one question whose facts are the same. A short order ("Mark it with a box.") in
 # the middle of a conversation has fewer.
 TARGET, TARGET_OF_A_TURN = 95, 5
+REPORT = Exchange(question="", answer="The lungs are clear.", topic="report")
 OWN = "own_question/as_given.en.j2"
 
 
@@ -71,6 +72,7 @@ def _samples() -> list[tuple[Sample, str]]:
         (_sample(*cells, modality="MIC", anatomy=("blood smear",)), "bccd"),
         (_sample(_whole("BI-RADS category 5"), modality="MG"), "inbreast"),
         (_sample(_whole("preparation phase"), modality="ES"), "cholec80"),
+        (_sample(exchanges=(REPORT,)), "iu_xray"),
         (_sample(_whole("good image quality"), modality="OP", absent=("poor image quality",)),
          "drimdb"),
         (_sample(*acted, modality="ES", absent=("clipping", "cutting")), "cholect50"),

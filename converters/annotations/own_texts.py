@@ -1,0 +1,84 @@
+"""Reports and descriptions that a source has for its images, in its own words."""
+
+from collections.abc import Mapping
+
+from converters.annotations.contract import Block, Index, Question, Said
+from converters.annotations.own_words import cleaned, without_gaps
+from converters.errors import CaseError
+from converters.pattern import fill, template_names
+from converters.records import Entry, Exchange, Fault, Json
+from converters.specs.own_texts import OwnTexts
+from converters.tables import read_table, require_columns, rows_by_key
+
+
+def index(spec: OwnTexts, block: Block) -> Index:
+    """Join rows with images by `key` and `match`; a report may be of several images.
+
+    Raises:
+        SourceError: The table cannot be read, or lacks a column.
+    """
+    table = read_table(spec.table, block.root, block.listing)
+    columns = [part.column for part in spec.parts]
+    require_columns(table, [*template_names(spec.key), *columns], block.source)
+    keyed, keyless = rows_by_key(table, spec.key)
+    entries: dict[str, Entry] = {}
+    faults: dict[str, Fault] = {}
+    used: set[str] = set()
+    for image in block.images:
+        try:
+            key = fill(spec.match, image.fields)
+        except CaseError as error:
+            faults[image.path] = Fault(reason=error.reason, message=error.message)
+            continue
+        if key not in keyed:
+            continue
+        used.add(key)
+        texts = {tuple(row.values[name] for name in columns) for row in keyed[key]}
+        if len(texts) > 1:
+            message = f"{len(texts)} texts that differ have the key {key}"
+            faults[image.path] = Fault(reason="labels_contradict", message=message)
+            continue
+        values: dict[str, Json] = dict(zip(columns, next(iter(texts)), strict=True))
+        entries[image.path] = Entry(table=table.path, values=values)
+    orphans = [(key, "a text without its image") for key in keyed if key not in used]
+    orphans += [(f"row {row.number}", "no name of an image") for row in keyless]
+    return Index(
+        entries=entries,
+        faults=faults,
+        orphans=tuple((f"{table.path}:{key}", what) for key, what in orphans),
+    )
+
+
+def read(spec: OwnTexts, question: Question) -> Said:
+    """The text of one image, cleaned, its parts under their headings.
+
+    Raises:
+        CaseError: ``question_unusable``, where nothing is left of it.
+    """
+    values = question.entry.values
+    assert isinstance(values, dict)
+    said, dropped = _text(spec, {name: str(value) for name, value in values.items()})
+    if not said:
+        raise CaseError("question_unusable", f"{question.path}: no text is left")
+    step: dict[str, Json] = {"step": "drop_sentences", "with_gaps": dropped}
+    return Said(
+        exchanges=(Exchange(question="", answer=said, topic=spec.topic, language=spec.language),),
+        transforms=(step,) if dropped else (),
+    )
+
+
+def _text(spec: OwnTexts, values: Mapping[str, str]) -> tuple[str, int]:
+    lines: list[str] = []
+    dropped = 0
+    for part in spec.parts:
+        text, gone = without_gaps(cleaned(values[part.column]), spec.gaps)
+        dropped += gone
+        if text:
+            colon = "：" if spec.language == "zh" else ": "
+            lines.append(f"{part.heading}{colon}{text}" if part.heading else text)
+    return "\n".join(lines), dropped
+
+
+def terms_of(spec: OwnTexts) -> tuple[str, ...]:
+    """None: a text may speak of anything, and its words are its own."""
+    return ()

@@ -1,0 +1,26 @@
+"""Twins of texts: one row a key, with the marks that real tables hold."""
+
+from converters.pattern import fill
+from converters.specs.own_texts import OwnTexts
+from tests.fakes import Twin
+from tests.fakes.label_table import key_values, table_bytes
+from tests.fakes.paths import path_for
+
+TEXTS = {
+    "en": "The lungs are  clear &amp; expanded .<br>No effusion.",
+    "zh": "双肺清晰&nbsp;，未见异常。",
+}
+
+
+def write(spec: OwnTexts, twin: Twin) -> None:
+    """Write the table; every other text has a sentence with a gap, where the manifest names one."""
+    rows: dict[str, dict[str, str]] = {}
+    for image in twin.images:
+        key = fill(spec.match, image.fields)
+        values = key_values(spec.key, key)
+        assert values is not None
+        for at, part in enumerate(spec.parts):
+            gap = f" Compared with {spec.gaps[0]}." if spec.gaps and at % 2 == 0 else ""
+            values[part.column] = TEXTS[spec.language] + gap
+        rows[key] = values
+    twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, list(rows.values())))
