@@ -19,6 +19,7 @@ FORMATS = {
     "bmp": "BMP",
     "gif": "GIF",
     "pgm": "PPM",
+    "ppm": "PPM",
     "tif": "TIFF",
     "tiff": "TIFF",
 }
