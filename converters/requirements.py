@@ -1,7 +1,7 @@
 """Which optional packages the files of a source are read with: asked for when cases are listed.
 
-A reader is imported when the first file of its kind is opened, so that a source could be listed, and
-a dry run made, without one. That it is missing is said at once, and not hours into a build.
+A reader is imported when the first file of its kind is opened, so that a source could be listed,
+and a dry run made, without one. That it is missing is said at once, and not hours into a build.
 """
 
 from collections.abc import Iterable, Iterator

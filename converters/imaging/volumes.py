@@ -129,10 +129,16 @@ def read_volumes(
 
 
 def _taken_as(letters: str, volume: Volume) -> Volume:
-    """A volume whose axes are taken to run as the manifest says; its spacing stays."""
-    affine = directed(letters, spacing_of(volume.affine))
+    """A volume whose axes are taken to run as the manifest says; its spacing stays.
+
+    How far the header's own directions lie off those of the body is kept on record.
+    """
+    spacing = spacing_of(volume.affine)
+    affine = directed(letters, spacing)
     affine[:3, 3] = volume.affine[:3, 3]
-    step: dict[str, Json] = {"step": "take_axes", "as": letters}
+    cosines = np.abs(volume.affine[:3, :3] / spacing).max(axis=0)
+    off = round(float(np.degrees(np.arccos(np.clip(cosines.min(), 0, 1)))), 2)
+    step: dict[str, Json] = {"step": "take_axes", "as": letters, "header_obliquity_degrees": off}
     return replace(volume, affine=affine, steps=(*volume.steps, step))
 
 

@@ -103,7 +103,10 @@ class VolumeLayout(LayoutSpec):
 
     `hu: check` holds every CT against what Hounsfield units look like. A spacing outside
     `voxel_mm` is refused; without it, one that no clinical scanner of the modality makes.
-    `views` says what a plane is called where its slices are none of the body: "short-axis".
+    `views` says what a plane is called where its slices are none of the body: "short-axis". Such a
+    name is never "oblique": there is no plane of the body that slices could lie off. It is for axes
+    that the manifest itself gives (`axes_taken_as`, `stored`). Where headers say how slices lie in
+    the body, they name the plane, and slices far off every plane are rejected.
     """
 
     annotations: Annotated[list[VolumeAnnotation], Field(min_length=1)]
@@ -114,6 +117,18 @@ class VolumeLayout(LayoutSpec):
     sequence: str = ""
     views: dict[Literal["axial", "coronal", "sagittal"], Text] = {}
     min_area_px: Annotated[int, Field(ge=1)] = 8
+
+    @model_validator(mode="after")
+    def _own_views_are_of_own_axes(self) -> Self:
+        has_own_axes = getattr(self, "axes_taken_as", None) or getattr(self, "stored", None)
+        if self.views and not has_own_axes:
+            raise ValueError(
+                "views are for axes that the manifest gives (axes_taken_as or stored): the "
+                "planes of files with directions have names already"
+            )
+        if unused := sorted(set(self.views) - set(self.slices.planes)):
+            raise ValueError(f"views name {', '.join(unused)}, which slices.planes does not")
+        return self
 
     @model_validator(mode="after")
     def _normal_is_certain(self) -> Self:

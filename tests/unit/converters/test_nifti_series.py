@@ -152,7 +152,11 @@ def test_axes_are_taken_as_the_manifest_says(tmp_path: Path) -> None:
     spacing = np.sqrt((OBLIQUE[:3, :3] ** 2).sum(axis=0))
     np.testing.assert_allclose(volume.affine[:3, :3], np.diag([-1, -1, 1] * spacing), atol=1e-5)
     np.testing.assert_allclose(volume.affine[:3, 3], [7, 8, 9])
-    assert volume.steps[-1] == {"step": "take_axes", "as": "LPS"}
+    assert volume.steps[-1] == {
+        "step": "take_axes",
+        "as": "LPS",
+        "header_obliquity_degrees": 45.0,
+    }
 
 
 def test_a_stack_is_shown_as_it_is_stored(tmp_path: Path) -> None:
