@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: demo test check clean
+.PHONY: demo test test-cluster check clean
 
 demo: $(VENV)/.demo
 	rm -rf demo-out
@@ -14,6 +14,11 @@ demo: $(VENV)/.demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+# Ray is large and few tests need it: they run here, and are skipped above.
+test-cluster: $(STAMP)
+	$(BIN)/python -m pip install --quiet --editable '.[dev,ray]'
+	$(BIN)/python -m pytest -n 0 -m cluster tests/end_to_end
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

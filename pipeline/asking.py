@@ -27,6 +27,42 @@ class ModelCaptioner(Protocol):
         """Begin to ask."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a model was asked in a build.
+
+    Attributes:
+        sent: Requests that went to the captioner.
+        from_store: Requests that the store answered.
+        tokens_in: Tokens read.
+        tokens_out: Tokens written.
+    """
+
+    sent: int = 0
+    from_store: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    @classmethod
+    def of(cls, asking: "Asking") -> "Asked":
+        """What was asked so far."""
+        usage = asking.captioner.usage
+        return cls(
+            sent=asking.sent,
+            from_store=asking.from_store,
+            tokens_in=usage.tokens_in,
+            tokens_out=usage.tokens_out,
+        )
+
+    def __add__(self, other: "Asked") -> "Asked":
+        return Asked(
+            sent=self.sent + other.sent,
+            from_store=self.from_store + other.from_store,
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+        )
+
+
 @dataclass(kw_only=True)
 class Asking:
     """Asks a captioner what the store cannot answer; used by several threads.

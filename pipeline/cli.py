@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.command_line import folder, names, positive, run_command
+from pipeline.executor_options import add_executor_options, cluster_of
 from pipeline.mix import parse_mix
 from pipeline.model_options import add_model_options, require_fitting
 
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
                      help="cases a shard (default: 512 pictures or 32 volumes)")  # fmt: skip
     out.add_argument("--dry-run", action="store_true",
                      help="say what would be made, without reading pixels")  # fmt: skip
+    add_executor_options(out)
     add_model_options(out)
     return out
 
@@ -70,9 +72,9 @@ def _build(arguments: argparse.Namespace) -> int:
 
     model, connection = None, None
     if arguments.captioner != "template":
-        from pipeline.model_choice import connection_of, model_of
+        from pipeline.model_choice import model_and_connection
 
-        model, connection = model_of(arguments), connection_of(arguments)
+        model, connection = model_and_connection(arguments)
     settings = BuildSettings(
         sources=tuple(dict.fromkeys(arguments.source)),
         root=arguments.root,
@@ -88,6 +90,7 @@ def _build(arguments: argparse.Namespace) -> int:
         connection=connection,
         retries_failed=arguments.retry == "failed",
         mix=arguments.mix,
+        cluster=cluster_of(arguments),
     )
     return run_build(settings, os.environ)
 

@@ -17,6 +17,7 @@ EXIT_READER_LEFT = 141  # 128 + SIGPIPE, as other programs end: the work was not
 _EXTRAS = {
     "nibabel": "nifti", "SimpleITK": "nifti", "h5py": "arrays", "pydicom": "dicom",
     "pylibjpeg": "dicom", "av": "video", "openslide": "slides",
+    "ray": "ray",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.sharedctypes import Synchronized
@@ -25,8 +25,9 @@ from pipeline.ask_workers import (
     PartitionAsker,
     WorkerAsker,
 )
-from pipeline.asking import Asking
+from pipeline.asking import Asked, Asking
 from pipeline.build import Job, Made, make_partition
+from pipeline.captioning import Connection, captioning
 
 _POLL_SECONDS = 0.2
 _FEW_WORKERS = 16  # forking more would be felt where there is nothing to do
@@ -42,11 +43,15 @@ class Workers:
     single thread: they are ready when the plan is. Elsewhere, and where there are many, they
     are started when they are needed, each with an interpreter of its own (about a second).
 
+    Attributes:
+        asked: What the model was asked, once everything is made.
+
     Args:
         count: How many; with one, everything is made in this process.
     """
 
     def __init__(self, count: int) -> None:
+        self.asked: Asked | None = None
         self._count = count
         self._pool: _Pool | None = None
 
@@ -70,18 +75,28 @@ class Workers:
         jobs: Sequence[Job],
         *,
         on_cases: Callable[[int], None],
-        asking: Asking | None = None,
-    ) -> Iterator[Made]:
+        connection: Connection | None = None,
+    ) -> Generator[Made, None, None]:
         """Make every partition; yield each as it is done, in any order.
 
         Args:
             jobs: What to make.
             on_cases: Called now and then with the number of cases done so far.
-            asking: The model that writes texts, if one does.
+            connection: The model that writes texts, if one does.
 
         Raises:
             GmaiError: A worker was killed from outside, or the model cannot be asked any more.
         """
+        if not connection or not jobs:
+            yield from self._make_all(jobs, on_cases, None)
+            return
+        with captioning(connection, jobs[0].out) as asking:
+            yield from self._make_all(jobs, on_cases, asking)
+            self.asked = Asked.of(asking)
+
+    def _make_all(
+        self, jobs: Sequence[Job], on_cases: Callable[[int], None], asking: Asking | None
+    ) -> Generator[Made, None, None]:
         cases = sum(len(job.partition.cases) for job in jobs)
         if self._count == 1 or len(jobs) <= 1 or (not self._pool and cases <= _FEW_CASES):
             yield from _make_here(jobs, on_cases, asking)
@@ -93,7 +108,7 @@ class Workers:
 
 def _make_here(
     jobs: Sequence[Job], on_cases: Callable[[int], None], asking: Asking | None
-) -> Iterator[Made]:
+) -> Generator[Made, None, None]:
     done = 0
 
     def on_case() -> None:
@@ -132,7 +147,7 @@ class _Pool:
 
     def make_all(
         self, jobs: Sequence[Job], on_cases: Callable[[int], None], asking: Asking | None
-    ) -> Iterator[Made]:
+    ) -> Generator[Made, None, None]:
         running: list[str] = []
         partitions = OpenPartitions(asking.store) if asking else None
         if asking and partitions:

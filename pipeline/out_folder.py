@@ -97,11 +97,16 @@ def open_build(out: Path, sources: Iterable[str]) -> None:
     whole, _ = known_sources(out)
     _keep(out, whole, _rejections_of(out, whole))
     (out / RECEIPT_FILE).unlink(missing_ok=True)
-    for pattern in (".*.tmp", "data/*/.*.tmp", ".gmai/**/.*.tmp"):
-        for path in out.glob(pattern):  # of a driver or worker that was killed while it wrote
-            path.unlink(missing_ok=True)
+    _remove_unfinished(out)
     for name in sources:
         _move_shards(out / _ASIDE / name, out / "data" / name)
+
+
+def _remove_unfinished(out: Path) -> None:
+    """Remove what a driver, a worker or a node that was killed had begun to write."""
+    for pattern in (".*.tmp", "data/*/.*.tmp", ".gmai/**/.*.tmp"):
+        for path in out.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def _keep(out: Path, entries: Entries, rejections: Mapping[str, list[list[str]]]) -> None:
@@ -150,6 +155,7 @@ def close_build(
     said = {**_rejections_of(out, others), **rejections}
     sources = dict(sorted({**others, **entries}.items()))
     _keep(out, sources, said)
+    _remove_unfinished(out)
     aside = _tidy(out, sources, entries)
     _write_rejections(out, [row for name in sources for row in said[name]])
     write_whole(out / CARD_FILE, dataset_card(sources).encode())

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from converters.manifest import Manifest
 from converters.records import Case
-from pipeline.asking import Asking
+from pipeline.asking import Asked
 from pipeline.receipt import SourceResult
 
 
@@ -79,12 +79,11 @@ def say_results(
     screen.print(f"{images / max(seconds, 1e-3):,.1f} images/s; written to {out}")
 
 
-def say_asked(screen: Console, asking: Asking) -> None:
+def say_asked(screen: Console, asked: Asked) -> None:
     """What a model was asked, and what the store answered in its place."""
-    usage = asking.captioner.usage
     screen.print(
-        f"{asking.sent:,} requests to the model, {asking.from_store:,} answered from the store; "
-        f"{usage.tokens_in:,} tokens read, {usage.tokens_out:,} written"
+        f"{asked.sent:,} requests to the model, {asked.from_store:,} answered from the store; "
+        f"{asked.tokens_in:,} tokens read, {asked.tokens_out:,} written"
     )
 
 

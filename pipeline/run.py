@@ -3,7 +3,7 @@
 import errno
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from converters.roots import find_root
 from converters.select import converter_for
 from pipeline.box_notation import Notation
 from pipeline.build import Job, Made, already_made
-from pipeline.captioning import Connection, captioning
+from pipeline.captioning import Connection
+from pipeline.cluster import Cluster
 from pipeline.digests import FileDigests, default_workers
 from pipeline.distribute import Workers
+from pipeline.executor import Executor
 from pipeline.lease import Lease
 from pipeline.mix import Mix
 from pipeline.model_settings import ModelSettings
@@ -36,7 +38,7 @@ VOLUMES_A_PARTITION = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildSettings:
-    """What the user asked for; None stands for the default."""
+    """What the user asked for; None stands for the default, and no cluster for this machine."""
 
     sources: tuple[str, ...]
     root: Path | None
@@ -52,6 +54,7 @@ class BuildSettings:
     connection: Connection | None = None
     retries_failed: bool = False
     mix: Mix | None = None
+    cluster: Cluster | None = None
 
     @property
     def text(self) -> TextSettings:
@@ -121,8 +124,7 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
         KeyboardInterrupt: Ctrl-C, after saying how to go on.
     """
     screen = console()
-    count = 1 if settings.is_dry_run else _processes(settings)
-    with Workers(count) as workers, _interruptible(screen, settings) as done:
+    with _executor(settings) as workers, _interruptible(screen, settings) as done:
         listed = [_list_source(settings, name, environ, screen) for name in settings.sources]
         if settings.is_dry_run:
             for one in listed:
@@ -136,6 +138,14 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
     return 0
 
 
+def _executor(settings: BuildSettings) -> Executor:
+    if settings.cluster and not settings.is_dry_run:
+        from pipeline.ray_executor import RayWorkers
+
+        return RayWorkers(settings.cluster)
+    return Workers(1 if settings.is_dry_run else _processes(settings))
+
+
 def _processes(settings: BuildSettings) -> int:
     """How many processes make partitions; with a model two at least, so that it never waits."""
     least = 2 if settings.model else 1
@@ -146,7 +156,7 @@ def _build(
     settings: BuildSettings,
     listed: Sequence[_Listed],
     lease: Lease,
-    workers: Workers,
+    workers: Executor,
     screen: Console,
     done: _Progress,
 ) -> None:
@@ -295,7 +305,7 @@ def _is_done(
 def _make(
     settings: BuildSettings,
     planned: Sequence[_Planned],
-    workers: Workers,
+    workers: Executor,
     screen: Console,
     done: _Progress,
 ) -> list[SourceResult]:
@@ -310,16 +320,14 @@ def _make(
     if done.made:
         screen.print(f"going on: {len(done.made):,} of {done.total:,} partitions are done")
     total = sum(len(job.partition.cases) for job in todo)
-    with ExitStack() as stack:
-        asking = None
-        if settings.connection and todo:
-            asking = stack.enter_context(captioning(settings.connection, settings.out))
-        with progress(screen, "building", total, "cases") as on_cases:
-            for one in workers.make_all(todo, on_cases=on_cases, asking=asking):
+    with progress(screen, "building", total, "cases") as on_cases:
+        making = workers.make_all(todo, on_cases=on_cases, connection=settings.connection)
+        with closing(making):
+            for one in making:
                 done.made[one.path] = one
-            on_cases(total)
-        if asking:
-            say_asked(screen, asking)
+        on_cases(total)
+    if workers.asked:
+        say_asked(screen, workers.asked)
     return [
         SourceResult(
             loaded=one.listed.loaded,
