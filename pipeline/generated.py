@@ -13,6 +13,7 @@ from converters.manifest import Evidence, Expect, Manifest, Package, json_schema
 from converters.manifest import load_manifest as load
 from converters.specs import (
     annotations,
+    arrays,
     dicom_objects,
     grey,
     layouts,
@@ -110,7 +111,7 @@ def _manifests_page() -> Iterator[str]:
     yield "## Layouts"
     places: list[type[BaseModel]] = [
         layouts.Images, layouts.Volumes, layouts.Series, layouts.SeriesChoice, layouts.Videos,
-        layouts.Slides,
+        layouts.Slides, layouts.Arrays,
         grey.Window, grey.NamedWindow, grey.NamedWindows, grey.Percentiles, grey.Scale,
         grey.StoredHounsfield,
         layouts.Slices, layouts.VoxelSizes, layouts.Frames4D,
@@ -135,6 +136,7 @@ def _annotation_models() -> list[type[BaseModel]]:
     found: list[type[BaseModel]] = []
     for module in (
         annotations,
+        arrays,
         operations,
         outlines,
         own_texts,

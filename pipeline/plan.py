@@ -66,10 +66,10 @@ def set_apart_duplicates(
     The one kept is of the split that goes first (test, validation, train), then the first in
     order. Where their labels differ, none is kept: one of them must be wrong.
     """
-    by_image: dict[str, list[Case]] = {}
+    by_image: dict[tuple[str, str], list[Case]] = {}
     for case in cases:
         if case.image in digests:
-            by_image.setdefault(digests[case.image], []).append(case)
+            by_image.setdefault((digests[case.image], case.part), []).append(case)
     rejected: dict[str, Rejection] = {}
     for group in by_image.values():
         for rejection in _duplicates(group, digests) if len(group) > 1 else ():

@@ -8,6 +8,8 @@ import errno
 import gzip
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -28,6 +30,11 @@ _BROKEN = (
 
 
 def read_variable(path: Path, name: str, spec: Variable) -> npt.NDArray[Any]:
+    """Read the array of a volume, as :func:`read_array`."""
+    return read_array(path, name, spec.variable)
+
+
+def read_array(path: Path, name: str, variable: str | None) -> npt.NDArray[Any]:
     """Read one array of a file; its suffix tells its kind.
 
     Raises:
@@ -38,18 +45,18 @@ def read_variable(path: Path, name: str, spec: Variable) -> npt.NDArray[Any]:
     if suffix == ".npy":
         with path.open("rb") as stream:
             return _read_npy(stream, path.stat().st_size, name, is_packed=False)
-    if spec.variable is None:
+    if variable is None:
         raise CaseError("file_unsupported", f"{name}: the manifest names no `variable` in it")
     if suffix == ".npz":
-        return _read_npz(path, name, spec.variable)
+        return _read_npz(path, name, variable)
     if suffix in (".h5", ".hdf5"):
         from converters.imaging.hdf5 import read_hdf5
 
-        return read_hdf5(path, name, spec.variable)
+        return read_hdf5(path, name, variable)
     if suffix == ".mat":
         from converters.imaging.matlab import read_mat
 
-        return read_mat(path, name, spec.variable)
+        return read_mat(path, name, variable)
     raise CaseError("file_unsupported", f"{name}: arrays in {suffix!r} files are not read")
 
 
@@ -64,6 +71,18 @@ def require_plain_type(dtype: np.dtype[Any], name: str) -> None:
 
 
 def _read_npz(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
+    with open_member(path, name, variable) as (stream, held_bytes, is_packed):
+        return _read_npy(stream, held_bytes, name, is_packed=is_packed)
+
+
+@contextmanager
+def open_member(path: Path, name: str, variable: str) -> Iterator[tuple[BinaryIO, int, bool]]:
+    """The bytes of one array of an archive: a stream, how many are held, whether packed.
+
+    Raises:
+        CaseError: ``file_unsupported`` or ``file_unreadable``, also of what is read within.
+        OSError: The disk did not give it.
+    """
     member = f"{variable}.npy"
     try:
         with zipfile.ZipFile(path) as archive:
@@ -77,7 +96,7 @@ def _read_npz(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
             is_packed = entry.compress_type == zipfile.ZIP_DEFLATED
             held_bytes = min(entry.compress_size, path.stat().st_size)
             with archive.open(entry) as stream:
-                return _read_npy(cast(BinaryIO, stream), held_bytes, name, is_packed=is_packed)
+                yield cast(BinaryIO, stream), held_bytes, is_packed
     except _BROKEN as error:
         raise CaseError("file_unreadable", f"{name} is cut or broken: {error}") from error
     except OSError as error:
@@ -90,16 +109,26 @@ def _read_npz(path: Path, name: str, variable: str) -> npt.NDArray[Any]:
 
 def _read_npy(stream: BinaryIO, file_bytes: int, name: str, *, is_packed: bool) -> npt.NDArray[Any]:
     """One array; memory is taken only once its header was held against the bytes there are."""
-    try:
-        shape, is_fortran, dtype = _npy_header(stream)
-    except _BROKEN as error:
-        raise CaseError("file_unreadable", f"{name} is no array of NumPy: {error}") from error
-    require_plain_type(dtype, name)
+    shape, is_fortran, dtype = npy_header(stream, name)
     require_size(shape, dtype.itemsize, file_bytes, name, is_packed=is_packed)
     values = fill_array(stream, dtype, int(np.prod(shape)), name)
     if stream.read(1):
         raise CaseError("file_unreadable", f"{name} goes on after its last value")
     return native(values).reshape(shape, order="F" if is_fortran else "C")
+
+
+def npy_header(stream: BinaryIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first index grows fastest, and type, which is one of plain numbers.
+
+    Raises:
+        CaseError: ``file_unreadable`` or ``file_unsupported``.
+    """
+    try:
+        shape, is_fortran, dtype = _npy_header(stream)
+    except _BROKEN as error:
+        raise CaseError("file_unreadable", f"{name} is no array of NumPy: {error}") from error
+    require_plain_type(dtype, name)
+    return shape, is_fortran, dtype
 
 
 def _npy_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -9,10 +9,10 @@ from converters.files import Listing, Root
 from converters.manifest import Manifest
 from converters.pattern import fill, match_paths
 from converters.records import Case, Entry, Fault
-from converters.specs.layouts import Images, Series, Slides, Videos, Volumes
+from converters.specs.layouts import Arrays, Images, Series, Slides, Videos, Volumes
 from converters.splits import OfficialSplit
 
-_Annotated: TypeAlias = Images | Volumes | Series | Videos | Slides
+_Annotated: TypeAlias = Images | Volumes | Series | Videos | Slides | Arrays
 
 
 def list_cases(manifest: Manifest, layout: _Annotated, root: Root, listing: Listing) -> list[Case]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
+from converters.specs.arrays import ArrayAnnotation, Variables
 from converters.specs.base import (
     ModalityCode,
     PathPattern,
@@ -292,4 +293,24 @@ class Slides(LayoutSpec):
     microns_per_pixel: Microns | None = None
 
 
-Layout = Annotated[Images | Volumes | Series | Videos | Slides, Field(discriminator="kind")]
+class Arrays(LayoutSpec):
+    """Arrays whose rows are pictures: `.npy`, `.npz`, `.h5`, `.hdf5` or `.mat` files.
+
+    `variables` names the array of each part of the source, which becomes the field `part`; in
+    a `.npy` file it has no name. The first axis counts the pictures, or (`one_picture`) the array
+    is one. Numbers of one byte are shown as they are, others from their 0.5th to their 99.5th
+    percentile. `upside_down` turns the rows of a picture round, and with them masks, but not
+    boxes, which are those of the picture as it is shown.
+    """
+
+    kind: Literal["arrays"]
+    annotations: Annotated[list[ArrayAnnotation], Field(min_length=1)]
+    variables: Variables
+    one_picture: bool = False
+    upside_down: bool = False
+    spacing: Spacing | None = None
+
+
+Layout = Annotated[
+    Images | Volumes | Series | Videos | Slides | Arrays, Field(discriminator="kind")
+]

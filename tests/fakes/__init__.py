@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+
 from converters.manifest import Manifest
 
 
@@ -35,6 +37,7 @@ class Twin:
             need; a table builder writes them.
         expected: By canonical term: how many findings a converter must yield, where the
             builder can tell.
+        arrays: By path: what a file of named arrays holds so far.
     """
 
     manifest: Manifest
@@ -42,6 +45,7 @@ class Twin:
     images: list[TwinImage] = field(default_factory=list)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
     expected: dict[str, int] = field(default_factory=dict)
+    arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     def write(self, path: str, data: bytes | str) -> Path:
         """Write a file below the root, making its folders."""

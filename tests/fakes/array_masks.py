@@ -1,0 +1,43 @@
+"""Twins of masks in arrays: a square a label, each with a number of its own."""
+
+import numpy as np
+
+from converters.specs.arrays import ArrayMasks
+from tests.fakes import Twin
+from tests.fakes.arrays import SIZE, put, rows_of
+from tests.fakes.paths import path_for
+
+
+def write(spec: ArrayMasks, twin: Twin) -> None:
+    """Write the masks of each array of pictures, in as many channels as the spec names."""
+    layout = twin.manifest.layout
+    for image in twin.images:
+        rows = [
+            _row(spec, twin, image.number * rows_of(layout) + at) for at in range(rows_of(layout))
+        ]
+        path = path_for(spec.files, image.fields, 0)[0] if spec.files else image.fields["file"]
+        values = np.stack([np.flipud(row) if layout.upside_down else row for row in rows])
+        put(
+            twin,
+            path,
+            spec.variables[image.fields["part"]],
+            values[0] if layout.one_picture else values,
+        )
+
+
+def _row(spec: ArrayMasks, twin: Twin, turn: int) -> np.ndarray:
+    codes = np.full(SIZE[::-1], spec.ignore[0] if spec.ignore else 0, dtype=np.int32)
+    objects = np.zeros(SIZE[::-1], dtype=np.int32)
+    for at, (code, label) in enumerate(spec.labels.items()):
+        if (turn + at) % 3 == 2 and len(spec.labels) > 1:
+            continue
+        twin.expect(label)
+        where = (slice(6 * at + 2, 6 * at + 7), slice(5 + 3 * at, 14 + 3 * at))
+        codes[where], objects[where] = code, 2 * at + 1
+    if spec.channel is None:
+        return codes
+    planes = np.zeros((*codes.shape, 1 + max(spec.channel, spec.objects or 0)), dtype=np.int32)
+    planes[..., spec.channel] = codes
+    if spec.objects is not None:
+        planes[..., spec.objects] = objects
+    return planes
