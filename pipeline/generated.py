@@ -16,6 +16,7 @@ from converters.specs import (
     arrays,
     dicom_objects,
     grey,
+    instance_arrays,
     layouts,
     operations,
     outlines,
@@ -137,6 +138,7 @@ def _annotation_models() -> list[type[BaseModel]]:
     for module in (
         annotations,
         arrays,
+        instance_arrays,
         operations,
         outlines,
         own_texts,

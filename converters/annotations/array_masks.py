@@ -35,29 +35,40 @@ def read(spec: ArrayMasks, question: Question) -> Said:
         CaseError: ``shape_mismatch``, ``label_unknown`` or ``labels_contradict``.
     """
     assert isinstance(question.entry, RowEntry)
-    codes = _plane(question.entry.row, spec.channel, question)
-    unknown = sorted(set(np.unique(codes).tolist()) - {*spec.labels, *spec.ignore})
-    if unknown:
-        raise CaseError("label_unknown", f"{question.path}: {unknown[:8]} are not in the label map")
-    if spec.objects is None:
-        layers = [
-            mask_layer(
-                codes == code,
-                label,
-                str(code),
-                are_instances=False,
-                min_area_px=spec.min_area_px,
-            )
-            for code, label in spec.labels.items()
-        ]
-    else:
-        objects = _plane(question.entry.row, spec.objects, question)
-        layers = object_layers(objects, codes, spec.labels, spec.min_area_px, question.path)
+    layers = _objects(spec, question) if spec.every_object else _coded(spec, question)
     marked = {layer.label for layer in layers if layer.is_marked}
     return Said(
         findings=layer_findings(layers, question),
         absent=absent_terms(terms_of(spec), marked, is_known=spec.completeness != "partial"),
     )
+
+
+def _objects(spec: ArrayMasks, question: Question) -> list[Layer]:
+    """Objects that all have one label."""
+    assert isinstance(question.entry, RowEntry)
+    assert spec.every_object
+    objects = _plane(question.entry.row, spec.objects, question)
+    codes = np.ones_like(objects)
+    labels = {1: spec.every_object}
+    return object_layers(objects, codes, labels, spec.min_area_px, question.path)
+
+
+def _coded(spec: ArrayMasks, question: Question) -> list[Layer]:
+    """Regions or objects by their codes."""
+    assert isinstance(question.entry, RowEntry)
+    codes = _plane(question.entry.row, spec.channel, question)
+    unknown = sorted(set(np.unique(codes).tolist()) - {*spec.labels, *spec.ignore})
+    if unknown:
+        raise CaseError("label_unknown", f"{question.path}: {unknown[:8]} are not in the label map")
+    if spec.objects is not None:
+        objects = _plane(question.entry.row, spec.objects, question)
+        return object_layers(objects, codes, spec.labels, spec.min_area_px, question.path)
+    return [
+        mask_layer(
+            codes == code, label, str(code), are_instances=False, min_area_px=spec.min_area_px
+        )
+        for code, label in spec.labels.items()
+    ]
 
 
 def _plane(row: Array, channel: int | None, question: Question) -> Array:
@@ -111,4 +122,4 @@ def object_layers(
 
 def terms_of(spec: ArrayMasks) -> tuple[str, ...]:
     """Every term that the block can say."""
-    return tuple(spec.labels.values())
+    return (spec.every_object,) if spec.every_object else tuple(spec.labels.values())

@@ -105,6 +105,8 @@ def _sample_id(case: Case, number: int) -> str:
 
 
 def _picture(layout: Arrays, case: Case, number: int, pixels: Array) -> Picture:
+    if layout.channels:
+        pixels = _colors(layout.channels, case, pixels)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     is_color = pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.dtype == np.uint8
@@ -130,6 +132,16 @@ def _picture(layout: Arrays, case: Case, number: int, pixels: Array) -> Picture:
             },
         ),
     )
+
+
+def _colors(channels: Sequence[int], case: Case, pixels: Array) -> Array:
+    """Red, green and blue out of an array that holds more."""
+    if pixels.ndim != 3 or pixels.shape[2] <= max(channels):
+        raise CaseError("file_unsupported", f"{case.key}: shape {pixels.shape} lacks a channel")
+    found = pixels[..., list(channels)]
+    if found.min() < 0 or found.max() > 255 or not np.array_equal(found, np.rint(found)):
+        raise CaseError("file_unsupported", f"{case.key}: colours are not from 0 to 255")
+    return found.astype(np.uint8)
 
 
 def _sample(

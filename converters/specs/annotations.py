@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from converters.pattern import field_names
 from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, TermName, Text
 from converters.specs.dicom_objects import DicomSeg, Rtstruct
+from converters.specs.instance_arrays import InstanceArrays
 from converters.specs.operations import ActionFiles
 from converters.specs.outlines import Polygons
 from converters.specs.own_texts import OwnTexts
@@ -394,7 +395,8 @@ PictureAnnotation = Annotated[
     | Recist
     | OwnTexts
     | ActionFiles
-    | RegionTable,
+    | RegionTable
+    | InstanceArrays,
     Field(discriminator="kind"),
 ]
 VolumeAnnotation = Annotated[

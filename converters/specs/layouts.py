@@ -299,14 +299,16 @@ class Arrays(LayoutSpec):
     `variables` names the array of each part of the source, which becomes the field `part`; in
     a `.npy` file it has no name. The first axis counts the pictures, or (`one_picture`) the array
     is one. Numbers of one byte are shown as they are, others from their 0.5th to their 99.5th
-    percentile. `upside_down` turns the rows of a picture round, and with them masks, but not
-    boxes, which are those of the picture as it is shown.
+    percentile. `channels` are the places of red, green and blue along the last axis, where an
+    array holds more; they are numbers from 0 to 255. `upside_down` turns the rows of a picture
+    round, and with them masks, but not boxes, which are those of the picture as it is shown.
     """
 
     kind: Literal["arrays"]
     annotations: Annotated[list[ArrayAnnotation], Field(min_length=1)]
     variables: Variables
     one_picture: bool = False
+    channels: Annotated[list[int], Field(min_length=3, max_length=3)] | None = None
     upside_down: bool = False
     spacing: Spacing | None = None
 

@@ -17,27 +17,30 @@ def write(spec: ArrayMasks, twin: Twin) -> None:
         ]
         path = path_for(spec.files, image.fields, 0)[0] if spec.files else image.fields["file"]
         values = np.stack([np.flipud(row) if layout.upside_down else row for row in rows])
-        put(
-            twin,
-            path,
-            spec.variables[image.fields["part"]],
-            values[0] if layout.one_picture else values,
-        )
+        variable = spec.variables[image.fields["part"]]
+        values = values[0] if layout.one_picture else values
+        held = twin.arrays.get(path, {}).get(variable or "")
+        if held is not None:  # pictures and masks are channels of one array
+            values = np.where(np.arange(held.shape[-1]) == spec.objects, values, held)
+        put(twin, path, variable, values)
 
 
 def _row(spec: ArrayMasks, twin: Twin, turn: int) -> np.ndarray:
     codes = np.full(SIZE[::-1], spec.ignore[0] if spec.ignore else 0, dtype=np.int32)
     objects = np.zeros(SIZE[::-1], dtype=np.int32)
-    for at, (code, label) in enumerate(spec.labels.items()):
-        if (turn + at) % 3 == 2 and len(spec.labels) > 1:
+    labels = spec.labels or {1: spec.every_object}
+    for at, (code, label) in enumerate(labels.items()):
+        if (turn + at) % 3 == 2 and len(labels) > 1:
             continue
         twin.expect(label)
         where = (slice(6 * at + 2, 6 * at + 7), slice(5 + 3 * at, 14 + 3 * at))
         codes[where], objects[where] = code, 2 * at + 1
-    if spec.channel is None:
+    if spec.channel is None and spec.objects is None:
         return codes
-    planes = np.zeros((*codes.shape, 1 + max(spec.channel, spec.objects or 0)), dtype=np.int32)
-    planes[..., spec.channel] = codes
+    last = max(spec.channel or 0, spec.objects or 0)
+    planes = np.zeros((*codes.shape, 1 + last), dtype=np.int32)
+    if spec.channel is not None:
+        planes[..., spec.channel] = codes
     if spec.objects is not None:
         planes[..., spec.objects] = objects
     return planes

@@ -50,7 +50,10 @@ def pixels(layout, number: int) -> np.ndarray:
     disc = np.hypot(x - 20 - 3 * (number % 10), y - SIZE[1] / 2) < SIZE[1] / 5
     grey = np.where(disc, 220 - number % 30, grey)
     if layout.images.endswith((".npy", ".npz")):
-        return np.stack([grey, grey // 2 + 20, grey // 3 + 40], axis=-1).astype(np.uint8)
+        colors = [grey, grey // 2 + 20, grey // 3 + 40]
+        if layout.channels:  # masks follow, which a block puts in
+            return np.stack([*colors, 0 * grey], axis=-1).astype(np.int32)
+        return np.stack(colors, axis=-1).astype(np.uint8)
     return grey.astype(np.float32) * 7
 
 
