@@ -27,7 +27,7 @@ def model_and_connection(arguments: argparse.Namespace) -> tuple[ModelSettings, 
     """
     reuse = tuple(arguments.reuse or ())
     if arguments.captioner == "openai":
-        return _model(arguments, {}), Connection(to=_server(arguments), reuse=reuse)
+        return _model(arguments, {}), Connection(to=server_of(arguments), reuse=reuse)
     engine = stated(EngineSettings(model=arguments.model, **_given(arguments, _OF_ENGINES)))
     named = {
         "model": engine.name,
@@ -52,7 +52,12 @@ def _model(arguments: argparse.Namespace, named: Mapping[str, str]) -> ModelSett
     return ModelSettings(captioner=arguments.captioner, sampling=Sampling(**sampling), **given)
 
 
-def _server(arguments: argparse.Namespace) -> ServerSettings:
+def server_of(arguments: argparse.Namespace) -> ServerSettings:
+    """Where a model is served.
+
+    Raises:
+        SettingsError: A value cannot be used.
+    """
     return ServerSettings(
         base_urls=tuple(arguments.base_url),
         api_key=ApiKey(variable=arguments.api_key_env) if arguments.api_key_env else None,

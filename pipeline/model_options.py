@@ -61,12 +61,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
                      "be repeated")  # fmt: skip
     out.add_argument("--retry", choices=["failed"],
                      help="ask again for texts that the model gave no answer to")  # fmt: skip
-    _add_server_options(parser)
+    add_server_options(parser.add_argument_group("a model behind a server (--captioner openai)"))
     _add_engine_options(parser)
 
 
-def _add_server_options(parser: argparse.ArgumentParser) -> None:
-    out = parser.add_argument_group("a model behind a server (--captioner openai)")
+def add_server_options(out: argparse._ActionsContainer) -> None:
+    """Add those that say where a model is served, and how fast it is asked."""
     out.add_argument("--base-url", action="append", metavar="URL",
                      help="address of the server, often ending in /v1; may be repeated for several "
                      "servers of the same model")  # fmt: skip

@@ -192,7 +192,7 @@ def _words_digest(loaded: LoadedManifest) -> str:
     named = named.union(*map(implied_by, named))  # what a part of them says of the whole
     used: list[Json] = [str(terms()[name]) for name in sorted(named)]
     for name in sorted(named):
-        used += [sorted(implied_by(name)), sorted(contradicted_by(name) & named)]
+        used += [[*sorted(implied_by(name))], [*sorted(contradicted_by(name) & named)]]
     used += [str(modality(code)) for code in sorted(strings & words("modality"))]
     used += [str(vocabulary()["window"][name]) for name in sorted(strings & words("window"))]
     return digest_json(used)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from converters.manifest import load_manifest
 from pipeline import audit_cli, cli
 from pipeline.audit import draw, read_ratings, rows_of, text_digest, verdicts
+from pipeline.audit_judge import read_judgements
 from pipeline.audit_page import audit_page
 from pipeline.shards import read_shards
 from tests.fakes import build_twin
+from tests.fakes.model_server import ModelServer, Say, completion
 
 SOURCES = ("bccd", "hc18")
 
@@ -157,3 +160,55 @@ def test_a_folder_without_a_build_is_said(
 ) -> None:
     assert audit_cli.main(["sample", "--data", str(tmp_path)]) == 2
     assert "no finished build is here" in capsys.readouterr().err
+
+
+RATED = {"medical_accuracy": 1, "clarity": 2, "completeness": 1, "relevance": 4, "reason": "so"}
+
+
+def judged(out: Path, server: ModelServer, *more: str) -> int:
+    return audit_cli.main(
+        ["judge", "--data", str(out), "--pairs", "3", "--model", "m", "--base-url", server.url,
+         *more]
+    )  # fmt: skip
+
+
+def test_a_model_answers_four_questions(copied: Path) -> None:
+    with ModelServer(lambda _n, _b: Say(body=completion(json.dumps(RATED)))) as server:
+        assert judged(copied, server) == 0
+        assert judged(copied, server) == 0
+    assert len(server.bodies) == 3 * len(SOURCES)  # the second time none is asked again
+    kept = read_judgements(copied)
+    assert {(one.model, one.saw_image, one.mean) for one in kept} == {("m", False, 2.0)}
+    assert all("Recorded:" in text for text in server.asked)
+
+
+def test_a_judge_sees_images_where_that_is_allowed(copied: Path) -> None:
+    with ModelServer(lambda _n, _b: Say(body=completion(json.dumps(RATED)))) as server:
+        assert judged(copied, server, "--allow-image-egress") == 0
+    kinds = {body["messages"][-1]["content"][0]["type"] for body in server.bodies}
+    assert kinds == {"image_url"}
+
+
+@pytest.mark.parametrize(
+    "said", ["I like it", "[]", json.dumps({**RATED, "clarity": 6}), json.dumps({"clarity": 1})]
+)
+def test_what_is_no_judgement_is_not_kept(
+    said: str, copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ModelServer(lambda _n, _b: Say(body=completion(said))) as server:
+        assert judged(copied, server) == 1
+    assert "not judged" in capsys.readouterr().err
+    assert read_judgements(copied) == []
+
+
+def test_the_report_names_what_models_say(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with ModelServer(lambda _n, _b: Say(body=completion(json.dumps(RATED)))) as server:
+        assert judged(copied, server) == 0
+    assert audit_cli.main(["report", "--data", str(copied)]) == 0
+    assert "2.00" in capsys.readouterr().out
+
+
+@pytest.fixture
+def copied(out: Path, tmp_path: Path) -> Path:
+    """The build, to be written beside."""
+    return Path(shutil.copytree(out, tmp_path / "out"))
