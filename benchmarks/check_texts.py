@@ -9,7 +9,7 @@ from converters.files import locate_root
 from converters.manifest import load_manifest
 from converters.records import Sample
 from converters.select import converter_for
-from converters.vocabulary import modality, term, terms
+from converters.vocabulary import modality, term
 from pipeline.view import diameter
 from pipeline.word_forms import synonyms
 from tests.fakes import build_twin
@@ -371,52 +371,3 @@ def terse(story: Story, rng: random.Random) -> str:
             )
         )  # fmt: skip
     return " ".join([*out, *story.extra])
-
-
-MODALITY_ZH = {
-    "CT": "CT", "MR": "磁共振", "US": "超声", "MG": "乳腺X线", "ES": "内镜", "CR": "X线",
-    "DX": "X线", "GM": "显微镜", "OP": "眼底照片", "CBCT": "锥形束CT", "SM": "病理", "PT": "PET",
-}  # fmt: skip
-PLANE_ZH = {"axial": "轴位", "coronal": "冠状面", "sagittal": "矢状面", "": ""}
-ROW_ZH, COLUMN_ZH = {"upper": "上", "lower": "下"}, {"left": "左", "right": "右", "center": "中"}
-
-
-def position_zh(position: str) -> str:
-    """A place in the picture in Chinese."""
-    row, _, column = position.partition(" ")
-    if not column:
-        return "图像中央"
-    if row == "center":
-        return f"图像{COLUMN_ZH[column]}侧中部"
-    if column == "center":
-        return f"图像{ROW_ZH[row]}方中央"
-    return f"图像{COLUMN_ZH[column]}{ROW_ZH[row]}方"
-
-
-def names_en(label: str) -> set[str]:
-    """The English names of a term: its own and its synonyms."""
-    return {term(label).term, *(one.form for one in synonyms() if one.term == label)}
-
-
-def chinese(story: Story, rng: random.Random) -> str:
-    """The story in Chinese."""
-    codes = [c for c, words in MODALITY_WORDS.items() if story.image in words]
-    code = story.sample.modality if story.sample.modality in MODALITY_ZH else "CT"
-    kind = MODALITY_ZH[codes[0] if codes else code]
-    out = [rng.choice((f"这是一幅{PLANE_ZH[story.plane]}{kind}图像。",
-                       f"图为{kind}{PLANE_ZH[story.plane]}图像。"))]  # fmt: skip
-    for item in story.items:
-        name = term(item.label).zh if item.name in names_en(item.label) else item.name
-        where = f"，位于{position_zh(item.position)}" if item.position else ""
-        big = f"，最大径约{item.size_mm:.1f}毫米" if item.size_mm and item.size_mm >= 0.1 else ""
-        if item.is_exact and item.count > 1:
-            out.append(f"共有{item.count}个{name}。")
-        else:
-            out.append(rng.choice((f"可见{name}{where}{big}。", f"图中显示{name}{where}{big}。")))
-    gone = [*(term(n).zh for n in story.absent), *story.denied_wrongly]
-    gone = [term(n).zh if n in terms() else n for n in gone]
-    if gone:
-        row = "及".join(gone)
-        out.append(rng.choice((f"未见{row}。", f"没有发现{row}。", f"图中不存在{row}。",
-                               f"{row}未显示。")))  # fmt: skip
-    return "".join(out)

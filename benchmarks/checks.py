@@ -20,6 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -27,11 +28,13 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import check_chinese  # noqa: E402
 from benchmarks.check_faults import ROUTES, STORY_FAULTS, TEXT_FAULTS  # noqa: E402
 from benchmarks.check_texts import (  # noqa: E402
     PROMPT,
+    Damage,
+    Fault,
     Story,
-    chinese,
     paraphrase,
     samples_of,
     story_of,
@@ -48,6 +51,10 @@ SOURCES = (
 )
 
 
+Faults: TypeAlias = dict[str, tuple[Fault, tuple[str, ...]]]
+Damages: TypeAlias = dict[str, tuple[Damage, tuple[str, ...]]]
+
+
 @dataclass
 class Tally:
     """What came of one kind of text."""
@@ -56,13 +63,6 @@ class Tally:
     found: int = 0
     meant: int = 0
     examples: list[str] = field(default_factory=list)
-
-
-CHINESE_FAULTS = {
-    "extra finding", "extra organ", "target left out", "unknown denied", "present denied",
-    "negation dropped", "affirmed and denied", "size +30 %", "size -30 %", "size x10",
-    "size invented", "position", "count wrong", "count invented", "plane", "modality", "cut off",
-}  # fmt: skip
 
 
 def measure_chinese(samples: list[Sample], texts: int) -> tuple[Tally, dict[str, Tally]]:
@@ -75,13 +75,15 @@ def measure_chinese(samples: list[Sample], texts: int) -> tuple[Tally, dict[str,
             not {f.label for f in story.sample.findings}.isdisjoint({n}) for n in story.absent
         ):
             continue
-        text = chinese(story, rng)
+        text = check_chinese.chinese(story, rng)
         found, why = codes(text, story, "zh")
         note(true, found, text, why, is_example=bool(found))
-        for name, damaged in damaged_texts(story, text, rng, chinese):
-            if name in CHINESE_FAULTS and damaged != text:
+        stories = {**STORY_FAULTS, **check_chinese.STORIES}
+        known = (stories, check_chinese.TEXTS)
+        for name, damaged in damaged_texts(story, text, rng, check_chinese.chinese, known):
+            if damaged != text:
                 found, why = codes(damaged, story, "zh")
-                meant = (STORY_FAULTS.get(name) or TEXT_FAULTS[name])[1]
+                meant = (stories.get(name) or check_chinese.TEXTS[name])[1]
                 note(faulty[name], found & set(meant), damaged, why, is_example=not found)
                 faulty[name].found += bool(found)
     return true, faulty
@@ -90,7 +92,8 @@ def measure_chinese(samples: list[Sample], texts: int) -> tuple[Tally, dict[str,
 def codes(text: str, story: Story, language: str = "en") -> tuple[set[str], str]:
     """The checks that a text fails, and what they say."""
     facts = facts_of(story.sample, language)
-    asked = Asked(language=language, targets=story.targets, prompt=PROMPT)
+    prompt = check_chinese.PROMPT if language == "zh" else PROMPT
+    asked = Asked(language=language, targets=story.targets, prompt=prompt)
     found = wrongs(claim(text, facts, asked))
     return {one.code for one in found}, "; ".join(one.message for one in found)
 
@@ -118,14 +121,19 @@ def measure(samples: list[Sample], texts: int) -> tuple[dict[str, Tally], dict[s
 
 
 def damaged_texts(
-    story: Story, text: str, rng: random.Random, tell: Callable[[Story, random.Random], str]
+    story: Story,
+    text: str,
+    rng: random.Random,
+    tell: Callable[[Story, random.Random], str],
+    known: tuple[Faults, Damages] = (STORY_FAULTS, TEXT_FAULTS),
 ) -> Iterator[tuple[str, str]]:
     """The story with each fault that fits it."""
-    for name, (fault, _) in STORY_FAULTS.items():
+    stories, texts = known
+    for name, (fault, _) in stories.items():
         wrong = fault(story, rng)
         if wrong is not None:
             yield name, tell(wrong, rng)
-    for name, (damage, _) in TEXT_FAULTS.items():
+    for name, (damage, _) in texts.items():
         worse = damage(text, story, rng)
         if worse is not None:
             yield name, worse

@@ -153,10 +153,16 @@ def qualifiers(one: Claim) -> list[str]:
     return [
         one.written(cue)
         for cue in one.unknown_cues("qualifier")
-        if facts.words.isdisjoint(one.reading.words[cue.first : cue.last])
+        if not _is_known(set(one.reading.words[cue.first : cue.last]), one)
         and not (cue.value == "abnormal" and facts.is_abnormal)
         and not _narrows_denial(cue, one)
     ]
+
+
+def _is_known(words: set[str], one: Claim) -> bool:
+    """Whether names or attributes hold the words: one of them, or all characters of Chinese."""
+    known = one.facts.words
+    return words <= known if one.asked.language == "zh" else not known.isdisjoint(words)
 
 
 def _narrows_denial(cue: Cue, one: Claim) -> bool:

@@ -8,9 +8,10 @@ them here: a place is not denied with what is denied there ("no nodule in the le
 lung), and a side belongs to the term that it stands before, or else follows.
 """
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from pipeline.phrases import cut_words, spans
+from pipeline.phrases import Hit, cut_words, spans
 from pipeline.quantities import Quantity, quantities
 from pipeline.word_forms import Form, phrases, places
 
@@ -35,6 +36,7 @@ _NOT_PLACED = {
 _SKIPPED = {"the", "a", "an", "left", "right", "both", "either", "this", "these", "its"}
 _JOINING = {"and", "or", ",", "nor", "the", "、", "及", "和", "或", "与"}
 _BOTH_REACH = 8  # words between "both" and "and"
+_LONGEST = 16  # words of a term
 _SIDE_REACH = 3  # words between a side and the term behind it
 
 
@@ -109,7 +111,7 @@ def read_text(text: str, language: str = "en") -> Reading:
     sentences = _sentences(words)
     mentions: list[Mention] = []
     cues: dict[str, list[Cue]] = {}
-    for first, last, meanings in phrases(language).find(words):
+    for first, last, meanings in _hits(words, language):
         sentence = sentences[first]
         named = []
         for one in meanings:
@@ -125,6 +127,24 @@ def read_text(text: str, language: str = "en") -> Reading:
     mentions, loose = _with_sides(mentions, cues.get("side", []), words)
     mentions = _with_polarity(mentions, cues, words, sentences)
     return Reading(text, words, sentences, mentions, cues, loose, quantities(words))
+
+
+def _hits(words: list[str], language: str) -> Iterator[Hit[Form]]:
+    """Every phrase; "no change" is none where a term begins with "change"."""
+    known = phrases(language)
+    done = 0
+    for hit in known.find(words):
+        if hit.start < done:
+            continue
+        if hit.values[0].kind == "pseudo":
+            longer = next(iter(known.find(words[hit.start + 1 : hit.start + _LONGEST])), None)
+            ends = hit.start + 1 + longer.end if longer and not longer.start else 0
+            if longer and ends > hit.end and longer.values[0].kind in _NAMES:
+                yield Hit(hit.start, hit.start + 1, known.get(words[hit.start : hit.start + 1]))
+                yield Hit(hit.start + 1, ends, longer.values)
+                done = ends
+                continue
+        yield hit
 
 
 def _is_written(form: str, text: str, first: int) -> bool:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from operator import eq
 
+from pipeline.phrases import cut_words
+
 _FILE = re.compile(
     r"\b[\w-]+\.(?:png|jpe?g|dcm|dicom|nii(?:\.gz)?|nrrd|mha|mhd|tiff?|svs|csv|json|xml|bmp|npy)\b",
     re.IGNORECASE,
@@ -37,7 +39,7 @@ _END = re.compile(r"[.!?。！？][\"'\u201d\u2019)\uff09\u300d\u300f]*\s*$")
 _DANGLING_WORDS = "the a an of in with and or to is are by for at on from as"
 _DANGLING = frozenset(_DANGLING_WORDS.split())
 _PAIRS = (("(", ")"), ("[", "]"), ("（", "）"), ("<ref>", "</ref>"), ("<box>", "</box>"))
-_ECHO_WORDS = 12
+_ECHO_WORDS, _ECHO_CHARACTERS = 12, 16
 _GRAM = 4
 _MOST_GRAMS = 10  # times that the same four words may stand in a text
 _SENTENCE_WORDS = 4  # a shorter sentence may stand twice
@@ -93,11 +95,12 @@ def loops(words: list[str], sentences: list[int]) -> list[str]:
 
 
 def echoed_prompt(words: list[str], prompt: str) -> list[str]:
-    """A dozen words of the prompt in a row."""
-    asked = " ".join(re.findall(r"\w+", prompt.lower()))
+    """A dozen words of the prompt in a row, or somewhat more characters of Chinese."""
+    asked = " ".join(word for word in cut_words(prompt) if word[0].isalnum())
     said = [word for word in words if word[0].isalnum()]
-    for first in range(len(said) - _ECHO_WORDS + 1):
-        part = " ".join(said[first : first + _ECHO_WORDS])
+    count = _ECHO_CHARACTERS if _CHINESE.search(prompt) else _ECHO_WORDS
+    for first in range(len(said) - count + 1):
+        part = " ".join(said[first : first + count])
         if part in asked:
             return [part]
     return []
