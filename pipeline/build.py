@@ -24,6 +24,8 @@ from pipeline.shards import ShardWriter, shard_notes
 from pipeline.write_text import TextSettings
 
 NOTES_KEY = "gmai.partition"
+# Shards of builds that are not whole, by source: building the source takes them back.
+ASIDE = Path(".gmai") / "aside"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,7 @@ class Job:
             :func:`pipeline.plan.own_files_digest`.
         text: What is written about each sample.
         out: The out folder.
+        is_aside: Whether the shard is put aside, where a whole build finds it.
     """
 
     partition: Partition
@@ -48,11 +51,13 @@ class Job:
     own_files: str
     text: TextSettings
     out: Path
+    is_aside: bool = False
 
     @property
     def path(self) -> Path:
         """Where the shard goes."""
-        return self.out / self.partition.path
+        path = self.out / self.partition.path
+        return self.out / ASIDE / self.partition.source / path.name if self.is_aside else path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,10 +26,12 @@ class Connection:
     Attributes:
         to: Where it is served, or the engine that runs it.
         reuse: Out folders of other builds, whose answers are taken where they fit.
+        is_alone: Whether no other driver keeps answers in the same out folder now.
     """
 
     to: ServerSettings | Engine
     reuse: Sequence[Path] = ()
+    is_alone: bool = True
 
 
 @contextmanager
@@ -51,7 +53,8 @@ def captioning(connection: Connection, out: Path) -> Iterator[Asking]:
         store = stack.enter_context(AnswerStore(out, connection.reuse))
         captioner = _enter(stack, connection.to)
         yield Asking(captioner=captioner, store=store)
-        store.merge_left()
+        if connection.is_alone:
+            store.merge_left()
 
 
 def _enter(stack: ExitStack, to: ServerSettings | Engine) -> ModelCaptioner:

@@ -91,6 +91,8 @@ def _build(arguments: argparse.Namespace) -> int:
         retries_failed=arguments.retry == "failed",
         mix=arguments.mix,
         cluster=cluster_of(arguments),
+        share=arguments.shard,
+        is_digests_only=arguments.digests_only,
     )
     return run_build(settings, os.environ)
 

@@ -1,4 +1,4 @@
-"""A cluster as a command line names it; see :mod:`pipeline.ray_executor`."""
+"""Where a build runs, as a command line names it; see :mod:`pipeline.ray_executor`."""
 
 from dataclasses import dataclass
 
@@ -16,3 +16,19 @@ class Cluster:
     address: str | None = None
     processors: int | None = None
     engines: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """A part of the partitions, for one of several drivers.
+
+    Attributes:
+        index: Which, from 0.
+        count: Of how many.
+    """
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}-of-{self.count}"

@@ -3,7 +3,7 @@
 import argparse
 
 from converters.errors import SettingsError
-from pipeline.cluster import Cluster
+from pipeline.cluster import Cluster, Share
 
 
 def add_executor_options(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +17,21 @@ def add_executor_options(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--ray-address", metavar="ADDRESS",
                      help="of a cluster that is there, or auto; it is looked for in $RAY_ADDRESS "
                      "too (default: a cluster of this machine, for this build)")  # fmt: skip
+    out.add_argument("--shard", type=_share, metavar="I/N",
+                     help="make every Nth partition from the Ith on, counted from 0, and write no "
+                     "receipt; a run without it finds all of them made (for job arrays without "
+                     "Ray)")  # fmt: skip
+    out.add_argument("--digests-only", action="store_true",
+                     help="digest the files of the sources and stop; what --shard begins with, so "
+                     "that each file is read once")  # fmt: skip
+
+
+def _share(text: str) -> Share:
+    """An argument such as 3/8."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share such as 0/8 or 7/8")
+    return Share(index=int(index), count=int(count))
 
 
 def cluster_of(arguments: argparse.Namespace) -> Cluster | None:

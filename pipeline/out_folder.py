@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from converters.errors import SettingsError
+from pipeline.build import ASIDE
 from pipeline.card import dataset_card
 from pipeline.digests import canonical
 from pipeline.receipt import ENTRY_KEYS, REJECTION_COLUMNS
@@ -24,7 +25,6 @@ from pipeline.version import BUILD_VERSION
 CARD_FILE = "README.md"
 REJECTIONS_FILE = "rejections.parquet"
 _KEPT = Path(".gmai") / "sources.json"
-_ASIDE = Path(".gmai") / "aside"
 _REJECTIONS = pa.schema([(name, pa.string()) for name in REJECTION_COLUMNS])
 
 Entries: TypeAlias = dict[str, dict[str, Any]]
@@ -99,7 +99,7 @@ def open_build(out: Path, sources: Iterable[str]) -> None:
     (out / RECEIPT_FILE).unlink(missing_ok=True)
     _remove_unfinished(out)
     for name in sources:
-        _move_shards(out / _ASIDE / name, out / "data" / name)
+        _move_shards(out / ASIDE / name, out / "data" / name)
 
 
 def _remove_unfinished(out: Path) -> None:
@@ -186,7 +186,7 @@ def _tidy(out: Path, sources: Entries, built: Iterable[str]) -> dict[str, int]:
         if source in done:
             path.unlink()
             continue
-        _move(path, out / _ASIDE / source)
+        _move(path, out / ASIDE / source)
         aside[source] = aside.get(source, 0) + 1
     return aside
 

@@ -2,9 +2,9 @@
 
 import errno
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -18,7 +18,7 @@ from converters.select import converter_for
 from pipeline.box_notation import Notation
 from pipeline.build import Job, Made, already_made
 from pipeline.captioning import Connection
-from pipeline.cluster import Cluster
+from pipeline.cluster import Cluster, Share
 from pipeline.digests import FileDigests, default_workers
 from pipeline.distribute import Workers
 from pipeline.executor import Executor
@@ -55,6 +55,8 @@ class BuildSettings:
     retries_failed: bool = False
     mix: Mix | None = None
     cluster: Cluster | None = None
+    share: Share | None = None
+    is_digests_only: bool = False
 
     @property
     def text(self) -> TextSettings:
@@ -133,8 +135,15 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
                 )
             say_nothing_written(screen, settings.out)
             return 0
-        with _out_folder(settings.out), Lease(settings.out) as lease:
-            _build(settings, listed, lease, workers, screen, done)
+        share = str(settings.share) if settings.share else ""
+        with _out_folder(settings.out), Lease(settings.out, share) as lease:
+            if settings.is_digests_only:
+                for one in listed:
+                    _plan_source(settings, one, screen)
+            elif settings.share:
+                _build_share(settings, settings.share, listed, workers, screen, done)
+            else:
+                _build(settings, listed, lease, workers, screen, done)
     return 0
 
 
@@ -170,7 +179,15 @@ def _build(
     for name in sorted(broken.keys() - set(settings.sources)):
         screen.print(f"{name}: {broken[name]}; left out of the receipt until it is built again")
     open_build(settings.out, settings.sources)
-    results = _make(settings, planned, workers, screen, done)
+    _make(settings, [job for one in planned for job in one.jobs], workers, screen, done)
+    results = [
+        SourceResult(
+            loaded=one.listed.loaded,
+            plan=one.plan,
+            made=tuple(done.made[job.partition.path] for job in one.jobs),
+        )
+        for one in planned
+    ]
     lease.require_held()
     aside = close_build(
         settings.out,
@@ -185,6 +202,25 @@ def _build(
     for result in results if not settings.limit else ():
         say_expectation(screen, result)
     say_results(screen, settings.out, results, time.monotonic() - started)
+
+
+def _build_share(
+    settings: BuildSettings,
+    share: Share,
+    listed: Sequence[_Listed],
+    workers: Executor,
+    screen: Console,
+    done: _Progress,
+) -> None:
+    """Make a share of the partitions, put aside: what is whole in the folder stays whole."""
+    planned = [_plan_source(settings, one, screen) for one in listed]
+    jobs = [job for one in planned for job in one.jobs][share.index :: share.count]
+    missing = [j for j in jobs if not already_made(j, retries_failed=settings.retries_failed)]
+    _make(settings, [replace(job, is_aside=True) for job in missing], workers, screen, done)
+    screen.print(
+        f"{settings.out}: share {share} is made, {len(jobs):,} partitions; when all shares are, "
+        "run the same command without --shard"
+    )
 
 
 def _require_no_less(settings: BuildSettings, known: Mapping[str, Mapping[str, Json]]) -> None:
@@ -304,13 +340,13 @@ def _is_done(
 
 def _make(
     settings: BuildSettings,
-    planned: Sequence[_Planned],
+    jobs: Iterable[Job],
     workers: Executor,
     screen: Console,
     done: _Progress,
-) -> list[SourceResult]:
+) -> None:
     todo: list[Job] = []
-    for job in (job for one in planned for job in one.jobs):
+    for job in jobs:
         made = already_made(job, retries_failed=settings.retries_failed)
         if made:
             done.made[made.path] = made
@@ -321,21 +357,16 @@ def _make(
         screen.print(f"going on: {len(done.made):,} of {done.total:,} partitions are done")
     total = sum(len(job.partition.cases) for job in todo)
     with progress(screen, "building", total, "cases") as on_cases:
-        making = workers.make_all(todo, on_cases=on_cases, connection=settings.connection)
+        connection = settings.connection
+        if connection and settings.share:
+            connection = replace(connection, is_alone=False)
+        making = workers.make_all(todo, on_cases=on_cases, connection=connection)
         with closing(making):
             for one in making:
                 done.made[one.path] = one
         on_cases(total)
     if workers.asked:
         say_asked(screen, workers.asked)
-    return [
-        SourceResult(
-            loaded=one.listed.loaded,
-            plan=one.plan,
-            made=tuple(done.made[job.partition.path] for job in one.jobs),
-        )
-        for one in planned
-    ]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ so that a trainer can use it without the rest of the pipeline.
 
 import json
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -203,7 +204,7 @@ class ShardWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._unfinished = _beside(path)
         self._rows: list[Mapping[str, Any]] = []
         self._images: list[bytes] = []
         self._image_of_row: list[int] = []
@@ -306,10 +307,15 @@ def sync_folder(path: Path) -> None:
     sync_file(path)
 
 
+def _beside(path: Path) -> Path:
+    """A name that nobody else writes to, on a disk that machines share."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file beside its place, sync it and rename it: it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished = _beside(path)
     try:
         unfinished.write_bytes(data)
         sync_file(unfinished)
