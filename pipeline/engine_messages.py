@@ -23,7 +23,7 @@ from pipeline.captioner import Answer
 from pipeline.engine_settings import EngineRun, EngineSettings
 from pipeline.model_request import Sampling
 
-_TELLS = re.compile(r"\b\w*(Error|Exception): \S")
+_TELLS = re.compile(r"\b\w*(Error|Exception): \S.*")
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -151,10 +151,10 @@ class EngineProcess:
         self._ours.close()
 
     def why(self) -> str:
-        """The last line of its log that tells of an error; before any prompt was sent."""
-        lines = self.log.read_text("utf-8", "replace").splitlines()[-400:]
-        told = [line.strip() for line in lines if _TELLS.search(line)]
-        return told[-1][-300:] if told else "its log tells no reason"
+        """The first line of its log that tells of an error; before any prompt was sent."""
+        lines = self.log.read_text("utf-8", "replace").splitlines()
+        told = [found.group()[:300] for line in lines if (found := _TELLS.search(line))]
+        return told[0] if told else "its log tells no reason"
 
     def _send(self) -> None:
         # Where the engine is gone, what is left is sent to nobody: its prompts go to the next.
