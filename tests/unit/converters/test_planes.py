@@ -15,12 +15,12 @@ from converters.imaging.planes import (
     raster_of,
     require_same_grid,
     resample,
-    resample_mask,
     said_plane,
     slice_of,
     to_canonical,
 )
 from converters.imaging.volumes import Volume
+from tests.fakes.reference import resample_mask
 
 SHAPE = (6, 5, 4)
 VALUES = np.arange(120, dtype=np.int16).reshape(SHAPE)

@@ -18,12 +18,13 @@ from PIL import Image
 
 from converters.facts import region_of
 from converters.files import locate_root
-from converters.imaging.planes import AXIS, raster_of, resample_mask, slice_of, to_canonical
+from converters.imaging.planes import AXIS, raster_of, slice_of, to_canonical
 from converters.imaging.slices import Extent, choose_slices
 from converters.imaging.volumes import Volume
 from converters.manifest import Manifest, parse_manifest
 from converters.records import Finding, Sample
 from converters.select import converter_for
+from tests.fakes.reference import resample_mask
 from tests.fakes.toy import toy_header
 
 MANIFEST = (
