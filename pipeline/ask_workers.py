@@ -6,7 +6,8 @@ and the same request of two workers is sent once. Each worker has a pipe to it.
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent import futures
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from queue import SimpleQueue
@@ -155,25 +156,28 @@ class AskingForWorkers:
         self.ends = Ends(context, [theirs for _, theirs in pipes])
         self._replies: SimpleQueue[tuple[Connection, Reply] | None] = SimpleQueue()
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._running: list[Future[None]] = []
 
     def start(self, asking: Asking, partitions: OpenPartitions) -> None:
         """Begin to serve."""
-        self._threads = [
-            threading.Thread(target=self._send, name="gmai-send", daemon=True),
-            threading.Thread(
-                target=self._serve, args=(asking, partitions), name="gmai-serve", daemon=True
-            ),
+        threads = ThreadPoolExecutor(2, thread_name_prefix="gmai-questions")
+        self._running = [
+            threads.submit(self._send),
+            threads.submit(self._serve, asking, partitions),
         ]
-        for thread in self._threads:
-            thread.start()
+        threads.shutdown(wait=False)
+
+    def require_serving(self) -> None:
+        """Raise what ended the service, if something did: workers would wait for ever."""
+        for one in self._running:
+            if one.done():
+                one.result()
 
     def stop(self) -> None:
         """End; what workers still ask is not heard."""
         self._stop.set()
         self._replies.put(None)
-        for thread in self._threads:
-            thread.join()
+        futures.wait(self._running)
 
     def _serve(self, asking: Asking, partitions: OpenPartitions) -> None:
         there = list(self._ours)

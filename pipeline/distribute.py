@@ -159,6 +159,7 @@ class _Pool:
                 finished, waiting = wait(waiting, _POLL_SECONDS, return_when=FIRST_COMPLETED)
                 running = [made_of[f].path for f in waiting if f.running()] or running
                 on_cases(self._counter.value)
+                self._questions.require_serving()
                 for future in finished:
                     made = future.result()
                     if partitions:

@@ -198,7 +198,7 @@ def test_options_of_a_model_need_a_model(
 ) -> None:
     given = ["--source", SOURCE, "--root", str(root), "--out", str(tmp_path), "--model", "small"]
     assert cli.main(given) == 2
-    assert "--model: is for a captioner with a model" in capsys.readouterr().err
+    assert "--model: is for another captioner" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("delay", [0.6, 1.0, 1.6])
