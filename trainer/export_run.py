@@ -1,12 +1,13 @@
 """Where the weights of a run are, and what it has on record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from trainer.errors import TrainerError
-
-STAGES = ("instruction_tuning", "deep_alignment", "shallow_alignment")
+from trainer.stage_record import MODEL_FOLDER, read_record, weights_digest
+from trainer.stages import STAGE_NAMES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,9 +32,33 @@ def model_of_run(run: Path) -> TrainedModel:
         run: Folder of a run, of one of its stages, or of a model.
 
     Raises:
-        TrainerError: No model is there.
+        TrainerError: No model is there, or its weights are not those that its stage has left.
     """
-    for folder in (run, run / "model", *(run / stage / "model" for stage in STAGES)):
-        if (folder / "config.json").is_file():
-            return TrainedModel(model=folder)
-    raise TrainerError(str(run), "holds no trained model", "name the RUN of gmai-train --out")
+    if (run / "config.json").is_file() and run.name != MODEL_FOLDER:
+        return TrainedModel(model=run)
+    stage = run.parent if run.name == MODEL_FOLDER else run
+    ended = [(folder, record) for folder in (stage, *(stage / name for name in STAGE_NAMES))
+             if (record := read_record(folder)) is not None]  # fmt: skip
+    if not ended:
+        if (run / "config.json").is_file():
+            return TrainedModel(model=run)
+        raise TrainerError(str(run), "holds no trained model", "name the RUN of gmai-train --out")
+    folder, record = ended[-1]
+    if weights_digest(folder / MODEL_FOLDER) != record["weights_digest"]:
+        raise TrainerError(
+            str(folder), "weights are not those that the stage has left", "train the stage again"
+        )
+    builds = dict.fromkeys(build for _, entry in ended for build in entry["builds"])
+    return TrainedModel(
+        model=folder / MODEL_FOLDER,
+        builds=[Path(build) for build in builds],
+        training=[_line(entry) for _, entry in ended],
+    )
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    rates = record["settings"]["stage"]["learning_rates"]
+    learnt = ", ".join(f"{part} at {rate:g}" for part, rate in rates.items())
+    words = f"{record['stage']} of recipe {record['recipe']}: {record['steps']:,} steps, "
+    words += f"{record['conversations']:,} conversations; learnt: {learnt}; "
+    return words + f"from weights `{record['starting_digest']}` to `{record['weights_digest']}`"
