@@ -27,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--seed", type=int, default=0, metavar="N",
                      help="of the draw of rows and of the control (default: 0)")  # fmt: skip
     out.add_argument("--loss-only", action="store_true", help="generate no answers")
+    out.add_argument("--batch", type=int, default=8, metavar="N",
+                     help="rows that are answered at a time (default: 8)")  # fmt: skip
     out.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
     out.add_argument("--out", type=Path, metavar="FILE", help="file for the figures, as JSON")
     return out
@@ -52,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
         "split": arguments.split,
         "seed": arguments.seed,
         "builds": [read_receipt(build).digest for build in arguments.data],
-        **evaluate(model, rows, generates=not arguments.loss_only),
+        **evaluate(model, rows, generates=not arguments.loss_only, batch_rows=arguments.batch),
     }
     print(table(found))  # noqa: T201 - what the command is for
     if arguments.out:

@@ -19,7 +19,7 @@ from pipeline.shards import read_shards
 from tests.fakes import build_twin
 from trainer.chat import tokenize
 from trainer.errors import TrainerError
-from trainer.evaluate import Model, evaluate
+from trainer.evaluate import Asked, Model, evaluate, generate
 from trainer.evaluate_command import load_model, main
 from trainer.evaluate_keys import KEYED_FORMATS, answer_key
 from trainer.evaluate_rows import HeldOut, held_out
@@ -172,6 +172,18 @@ def test_a_model_that_looks_does_well_and_its_control_does_not(tiny: Path) -> No
         1,
     )
     assert found["loss"] < 0.05 < found["loss_shuffled"]
+
+
+def test_answers_do_not_depend_on_what_is_answered_beside_them(tiny: Path, build: Path) -> None:
+    model = load_model(tiny, "cpu")
+    rows = held_out([build], "test", limit=8, formats=KEYED_FORMATS)
+    prompts = [Asked(row=row, tokens=tokenize(row.messages, model.chat), key=None).prompt
+               for row in rows]  # fmt: skip
+    images = [row.image for row in rows]
+    assert len({len(prompt) for prompt in prompts}) > 1
+    together = generate(model, prompts, images)
+    alone = [generate(model, [p], [i])[0] for p, i in zip(prompts, images, strict=True)]
+    assert together == alone
 
 
 def test_a_model_that_learnt_without_images_does_no_better_than_its_control(tiny: Path) -> None:
