@@ -133,9 +133,13 @@ class EngineProcess:
             EOFError: The engine ended.
         """
         try:
-            return self._ours.recv() if self._ours.poll(seconds) else None
-        except ConnectionResetError:
+            if self._ours.poll(seconds):
+                return self._ours.recv()
+        except OSError:  # in the middle of a message as well
             raise EOFError from None
+        if self._process.poll() is not None:  # what it started may hold its end of the pipe
+            raise EOFError
+        return None
 
     def kill(self) -> None:
         """End it and all that it started; :meth:`receive` then tells that it ended."""
@@ -158,7 +162,7 @@ class EngineProcess:
 
     def _send(self) -> None:
         # Where the engine is gone, what is left is sent to nobody: its prompts go to the next.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(OSError):
             while (message := self._unsent.get()) is not None:
                 self._ours.send(message)
 

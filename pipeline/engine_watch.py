@@ -72,19 +72,21 @@ class EngineWatch:
     def put(self, job: Job) -> None:
         """Take a prompt; returns at once."""
         with self._lock:
-            failure = self._failure
-            if failure is None:
+            failure, is_closed = self._failure, self._closed.is_set()
+            if not failure and not is_closed:
                 self._queue.put(job)
                 self._begin()
         if failure:
             job.fail(failure)
+        elif is_closed:
+            job.future.cancel()
         else:
             self._feed(min(self._places, key=lambda at: (not at.is_ready, len(at.jobs))))
 
     def close(self) -> None:
         """End the engines; what is in flight is given up."""
-        self._closed.set()
         with self._lock:
+            self._closed.set()
             engines = [place.engine for place in self._places if place.engine]
         for engine in engines:
             engine.kill()
@@ -94,7 +96,7 @@ class EngineWatch:
             job.future.cancel()
 
     def _begin(self) -> None:
-        if self._threads or self._closed.is_set():
+        if self._threads:
             return
         for place in self._places:
             thread = threading.Thread(
@@ -110,6 +112,9 @@ class EngineWatch:
                 self._run_one(place)
         except GmaiError as error:
             self._fail(error)
+        except BaseException:  # nobody waits for an answer that cannot come
+            self._fail(GmaiError("captioner", "the watch over the engine ended", "report it"))
+            raise
 
     def _run_one(self, place: _Place) -> None:
         engine = self._started(place)

@@ -7,6 +7,7 @@ in the engine's process.
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
@@ -64,6 +65,7 @@ class VllmCaptioner:
         self.usage = Usage()
         self.cached_tokens = 0
         self._refused = 0
+        self._counting = threading.Lock()  # several engines answer
         most = run.in_flight or 2 * settings.max_num_seqs
         starter = start or (lambda place: start_vllm(self.engine, run, place))
         self._watch = EngineWatch(starter, run, most, self._note)
@@ -142,20 +144,23 @@ class VllmCaptioner:
     def _note(self, said: Said) -> None:
         """Count an answer, or an error."""
         answer = said.answer
-        self.usage.sent += 1
-        if not answer.error:
-            self._refused = 0
-            self.usage.answered += 1
-            self.usage.tokens_in += answer.tokens_in
-            self.usage.tokens_out += answer.tokens_out
-            self.cached_tokens += said.cached
-            return
-        self.usage.failed += 1
-        self._refused += 1
-        if not self.usage.answered and self._refused >= _REFUSED_AT_FIRST:
+        with self._counting:
+            self.usage.sent += 1
+            if not answer.error:
+                self._refused = 0
+                self.usage.answered += 1
+                self.usage.tokens_in += answer.tokens_in
+                self.usage.tokens_out += answer.tokens_out
+                self.cached_tokens += said.cached
+                return
+            self.usage.failed += 1
+            self._refused += 1
+            is_hopeless = not self.usage.answered and self._refused >= _REFUSED_AT_FIRST
+        if is_hopeless:
             raise SettingsError(
                 "captioner",
-                f"the engine refused the first {self._refused} prompts; the last: {answer.error}",
+                f"the engine refused the first {_REFUSED_AT_FIRST} prompts; the last: "
+                f"{answer.error}",
                 "where prompts are too long, raise --max-model-len",
             )
 

@@ -227,6 +227,14 @@ def test_closing_gives_up_what_is_in_flight(captioner) -> None:
         future.result(timeout=5)
 
 
+def test_what_comes_after_the_end_is_given_up(captioner) -> None:
+    engine = captioner()
+    engine.close()
+    (asked,) = requests(engine, 1)
+    assert engine.submit(asked).cancelled()
+    assert engine.starts == 0
+
+
 def test_closing_leaves_no_process_and_no_log(captioner, tmp_path: Path) -> None:
     with captioner() as engine:
         engine.caption(requests(engine, 1))
