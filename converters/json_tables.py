@@ -10,12 +10,14 @@ from converters.errors import SourceError
 from converters.json_files import parse_json
 from converters.records import Json
 
+EVERY_LIST = "*"
+LIST_COLUMN = "list"
 _DEPTH = 8
 _REMEDY = "get the file again, or mend it"
 
 
 def json_rows(
-    data: bytes, explode: list[str], source: str, path: str
+    data: bytes, explode: list[str], source: str, path: str, *, within: str | None = None
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the names of the columns, then the cells of each row, as a table has them.
 
@@ -24,14 +26,16 @@ def json_rows(
         explode: Keys of lists of one length, whose items are a row each; an object whose lists
             are empty is one row without them.
         source: For messages.
-        path: For messages.
+        path: For messages; its suffix says whether the file has one object a line.
+        within: Key of the list, where the file is an object that holds several; of every list
+            where it is "*", and the column "list" then holds its key.
 
     Raises:
         SourceError: It is no list of objects, a list to be taken apart is missing or has another
             length, or objects lie too deep.
     """
     try:
-        content = parse_json(data)
+        content = _content(data, path, within)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise SourceError(source, f"{path} is not JSON: {error}"[:200], _REMEDY) from error
     if not isinstance(content, list):
@@ -46,6 +50,21 @@ def json_rows(
     yield 0, names
     for number, row in rows:
         yield number, [row.get(name, "") for name in names]
+
+
+def _content(data: bytes, path: str, within: str | None) -> Json:
+    if path.lower().endswith(".jsonl"):
+        return [parse_json(line) for line in data.splitlines() if line.strip()]
+    content = parse_json(data)
+    if within is None or not isinstance(content, dict):
+        return content
+    if within != EVERY_LIST:
+        return content.get(within)
+    rows: list[Json] = []
+    for key, items in content.items():
+        for one in items if isinstance(items, list) else [items]:
+            rows.append({**one, LIST_COLUMN: key} if isinstance(one, dict) else one)
+    return rows
 
 
 def _rows_of(

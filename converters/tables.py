@@ -83,10 +83,11 @@ def parse_table(spec: TableFile, data: bytes, source: str, path: str) -> Table:
         from converters.sheets import sheet_rows
 
         return _table(spec, source, path, sheet_rows(data, spec.sheet, source, path))
-    if path.lower().endswith(".json"):
+    if path.lower().endswith((".json", ".jsonl")):
         from converters.json_tables import json_rows
 
-        return _table(spec, source, path, json_rows(data, spec.explode, source, path))
+        rows = json_rows(data, spec.explode, source, path, within=spec.within)
+        return _table(spec, source, path, rows)
     return _table(spec, source, path, _text_rows(spec, data, source, path))
 
 
@@ -157,7 +158,12 @@ def _text_rows(spec: TableFile, data: bytes, source: str, path: str) -> _Lines:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise SourceError(source, f"{path}, line {line}: a NUL byte", "get the table again")
     delimiter = "\t" if path.lower().endswith(".tsv") else spec.delimiter
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if spec.quoted else csv.QUOTE_NONE,
+        strict=True,
+    )
     try:
         for cells in reader:
             yield reader.line_num, [cell.strip() for cell in cells]

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from converters.annotations.contract import Block, Index, Question, Said
 from converters.annotations.own_words import cleaned, without_gaps
+from converters.annotations.text_rows import fields_of, rows_of
 from converters.errors import CaseError
-from converters.pattern import fill, template_names
+from converters.pattern import fill
 from converters.records import Entry, Exchange, Fault, Json
 from converters.specs.own_texts import OwnTexts
-from converters.tables import read_table, require_columns, rows_by_key
 
 
 def index(spec: OwnTexts, block: Block) -> Index:
@@ -17,10 +17,9 @@ def index(spec: OwnTexts, block: Block) -> Index:
     Raises:
         SourceError: The table cannot be read, or lacks a column.
     """
-    table = read_table(spec.table, block.root, block.listing)
     columns = [part.column for part in spec.parts]
-    require_columns(table, [*template_names(spec.key), *columns], block.source)
-    keyed, keyless = rows_by_key(table, spec.key)
+    path, keyed, keyless = rows_of(spec, spec.key, columns, block)
+    fields: dict[str, Mapping[str, str]] = {}
     entries: dict[str, Entry] = {}
     faults: dict[str, Fault] = {}
     used: set[str] = set()
@@ -38,14 +37,21 @@ def index(spec: OwnTexts, block: Block) -> Index:
             message = f"{len(texts)} texts that differ have the key {key}"
             faults[image.path] = Fault(reason="labels_contradict", message=message)
             continue
+        own = fields_of(keyed[key], spec.fields)
+        if own is None:
+            message = f"rows of {key} differ in {', '.join(spec.fields)}"
+            faults[image.path] = Fault(reason="labels_contradict", message=message)
+            continue
+        fields[image.path] = own
         values: dict[str, Json] = dict(zip(columns, next(iter(texts)), strict=True))
-        entries[image.path] = Entry(table=table.path, values=values)
+        entries[image.path] = Entry(table=path, values=values)
     orphans = [(key, "a text without its image") for key in keyed if key not in used]
     orphans += [(f"row {row.number}", "no name of an image") for row in keyless]
     return Index(
         entries=entries,
+        columns=fields,
         faults=faults,
-        orphans=tuple((f"{table.path}:{key}", what) for key, what in orphans),
+        orphans=tuple((f"{path}:{key}", what) for key, what in orphans),
     )
 
 

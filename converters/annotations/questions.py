@@ -8,6 +8,7 @@ answer, and one of another official split than that of its image.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from converters.annotations.asked import usable
 from converters.annotations.contract import Block, Index, Question, Said
 from converters.annotations.own_words import cleaned
 from converters.errors import CaseError, SourceError
@@ -74,6 +75,7 @@ def index(spec: Questions, block: Block) -> Index:
 def _read(spec: Questions, path: str, fields: Mapping[str, str], block: Block) -> list[_Asked]:
     content = read_json(block.root, path)
     needed = [spec.question, spec.answer, spec.topic, spec.modality_key, spec.anatomy_key]
+    needed += spec.only
     if not isinstance(content, list):
         raise SourceError(block.source, f"{path} is not a list", "get the file again")
     found = []
@@ -84,7 +86,8 @@ def _read(spec: Questions, path: str, fields: Mapping[str, str], block: Block) -
                 block.source, f"{path}, object {number} has no {missing[0]!r}", "get the file again"
             )
         values = {key: _text(value) for key, value in one.items()}
-        found.append(_Asked(values=values, table=path, fields=fields))
+        if all(values[key] in allowed for key, allowed in spec.only.items()):
+            found.append(_Asked(values=values, table=path, fields=fields))
     return found
 
 
@@ -137,9 +140,9 @@ def read(spec: Questions, question: Question) -> Said:
     rows = values["asked"]
     assert isinstance(rows, list)
     asked = [{k: str(v) for k, v in row.items()} for row in rows if isinstance(row, dict)]
-    usable, dropped = _usable(spec, asked)
+    kept, dropped = usable(asked, spec.question, spec.answer)
     dropped["other_split"] = int(str(values["elsewhere"]))
-    if not usable:
+    if not kept:
         raise CaseError(
             "question_unusable", f"{question.path}: {len(asked)} questions, none usable"
         )
@@ -156,40 +159,12 @@ def read(spec: Questions, question: Question) -> Said:
                 topic=row[spec.topic] if spec.topic else "",
                 language=spec.language,
             )
-            for row in usable
+            for row in kept
         ),
         modality=modality,
         anatomy=(anatomy,) if anatomy else None,
         transforms=(step,) if any(dropped.values()) else (),
     )
-
-
-def _usable(
-    spec: Questions, asked: list[dict[str, str]]
-) -> tuple[list[dict[str, str]], dict[str, Json]]:
-    """Questions with one answer, each once; and how many were left out for which reason."""
-    answers: dict[str, set[str]] = {}
-    for row in asked:
-        answers.setdefault(_folded(row[spec.question]), set()).add(_folded(row[spec.answer]))
-    usable: list[dict[str, str]] = []
-    seen: set[str] = set()
-    empty = repeated = contradicting = 0
-    for row in asked:
-        key = _folded(row[spec.question])
-        if not key or not _folded(row[spec.answer]):
-            empty += 1
-        elif len(answers[key] - {""}) > 1:
-            contradicting += 1
-        elif key in seen:
-            repeated += 1
-        else:
-            seen.add(key)
-            usable.append(row)
-    return usable, {"empty": empty, "repeated": repeated, "contradicting": contradicting}
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _one_of(

@@ -10,7 +10,7 @@ from converters.specs.dicom_objects import DicomSeg, Rtstruct
 from converters.specs.instance_arrays import InstanceArrays
 from converters.specs.operations import ActionFiles
 from converters.specs.outlines import Polygons
-from converters.specs.own_texts import OwnTexts
+from converters.specs.own_texts import OwnTexts, QuestionTable
 from converters.specs.readers import BoxReaders, ReaderMaps, Readers
 from converters.specs.region_table import RegionTable
 from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes, YoloBoxes
@@ -311,6 +311,7 @@ class Questions(AnnotationSpec):
         modality: Name of the value that says the modality, and what its codes mean.
         anatomy: The same for the body part.
         language: Of questions and answers; they are never translated.
+        only: By name of a value: an object counts where it is one of these.
     """
 
     kind: Literal["questions"]
@@ -325,6 +326,7 @@ class Questions(AnnotationSpec):
     anatomy_key: Text | None = None
     anatomies: dict[str, str] = {}
     language: Literal["en", "zh"] = "en"
+    only: dict[Text, list[str]] = {}
 
     @model_validator(mode="after")
     def _codes_named(self) -> "Questions":
@@ -394,6 +396,7 @@ PictureAnnotation = Annotated[
     | Points
     | Recist
     | OwnTexts
+    | QuestionTable
     | ActionFiles
     | RegionTable
     | InstanceArrays,

@@ -68,9 +68,11 @@ class TableFile(Strict):
     """A table on disk: csv, tsv, xlsx or json, told by its suffix.
 
     `header` names the columns where the file's own header is missing or broken;
-    `skip_rows` rows are then passed over first. `sheet` is for xlsx. A json file is a list of
-    objects, one a row; columns are named by the path to a value, "image.pathname" or "box.0".
-    Lists of `explode` hold the values of several rows each.
+    `skip_rows` rows are then passed over first. `sheet` is for xlsx. Where a quotation mark is a
+    letter like others, the cells are not `quoted`. A json file is a list of objects, one a row,
+    a jsonl file has one a line; columns are named by the path to a value, "image.pathname" or
+    "box.0". Lists of `explode` hold the values of several rows each; `within` is the key of the
+    list in a file that is an object, "*" for every list, whose key is then the column "list".
     """
 
     path: PathPattern
@@ -80,6 +82,8 @@ class TableFile(Strict):
     header: list[Text] | None = None
     sheet: str | None = None
     explode: list[Text] = []
+    within: Text | None = None
+    quoted: bool = True
 
 
 class SplitByField(Strict):

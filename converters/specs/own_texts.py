@@ -1,8 +1,8 @@
-"""Annotation in the source's own words: reports, notes, captions of pictures."""
+"""Annotation in the source's own words: reports, captions of pictures, questions."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from converters.specs.base import AnnotationSpec, Strict, TableFile, Text
 
@@ -19,7 +19,9 @@ class OwnTexts(AnnotationSpec):
 
     `key` is a template over the row's columns, `match` one over the image's fields. `topic` says
     what the text is. Sentences that hold one of `gaps` (what stands for words that were taken out)
-    are left out. `language` is that of the text: it is never translated.
+    are left out. `language` is that of the text: it is never translated. Rows count where each
+    column of `only` holds one of its values; columns of `fields` become fields of the image, for
+    the subject and the split.
     """
 
     kind: Literal["own_texts"]
@@ -30,3 +32,34 @@ class OwnTexts(AnnotationSpec):
     parts: Annotated[list[TextPart], Field(min_length=1)]
     gaps: list[Text] = []
     language: Literal["en", "zh"]
+    only: dict[Text, list[str]] = {}
+    fields: list[Text] = []
+
+
+class QuestionTable(AnnotationSpec):
+    """Questions and answers in a table, one a row: in one table, or in a table an image.
+
+    With `key`, a template over the row's columns, and `match`, one over the image's fields, one
+    table holds the questions of all images; without them, the path of the table shares
+    placeholders with the image's. `topic` is the column that says what is asked for. `only` and
+    `fields` are as those of texts. Questions and answers are never translated.
+    """
+
+    kind: Literal["question_table"]
+    table: TableFile
+    key: Text | None = None
+    match: Text | None = None
+    question: Text
+    answer: Text
+    topic: Text | None = None
+    only: dict[Text, list[str]] = {}
+    fields: list[Text] = []
+    language: Literal["en", "zh"]
+
+    @model_validator(mode="after")
+    def _joined_in_one_way(self) -> "QuestionTable":
+        if bool(self.key) != bool(self.match):
+            raise ValueError("key and match belong together")
+        if self.fields and not self.key:
+            raise ValueError("fields are of one table for all images")
+        return self

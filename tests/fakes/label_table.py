@@ -125,11 +125,19 @@ def table_bytes(spec: TableFile, rows: list[dict[str, str]]) -> bytes:
     lines += [[row.get(name, "") for name in names] for row in rows]
     if spec.path.endswith(".xlsx"):
         return _workbook(spec, lines)
+    if spec.path.endswith(".jsonl"):
+        return "".join(json.dumps(_object(spec, row)) + "\n" for row in rows).encode()
     if spec.path.endswith(".json"):
-        return json.dumps([_object(spec, row) for row in rows]).encode()
+        found = [_object(spec, row) for row in rows]
+        lists: dict[str, list[object]] = {}
+        for one in found:
+            key = str(one.pop("list", "train")) if spec.within == "*" else spec.within or ""
+            lists.setdefault(key, []).append(one)
+        return json.dumps(lists if spec.within else found).encode()
     out = io.StringIO(newline="")
     delimiter = "\t" if spec.path.endswith(".tsv") else spec.delimiter
-    csv.writer(out, delimiter=delimiter).writerows(lines)
+    quoting = csv.QUOTE_MINIMAL if spec.quoted else csv.QUOTE_NONE
+    csv.writer(out, delimiter=delimiter, quoting=quoting).writerows(lines)
     return out.getvalue().encode(spec.encoding)
 
 

@@ -20,7 +20,7 @@ def write(spec: Questions, twin: Twin) -> None:
         path, _ = path_for(spec.files, owner, 0)
         values = key_values(spec.image, name)
         assert values is not None
-        extra: dict[str, object] = {}
+        extra: dict[str, object] = {key: allowed[0] for key, allowed in spec.only.items()}
         if spec.topic:
             extra[spec.topic] = "PRES"
         for key, meanings in (
