@@ -69,9 +69,9 @@ def read_layers(spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
     return _layers(spec.codes, spec, question)
 
 
-def _masks(question: Question) -> Iterator[tuple[str, Picture]]:
+def _masks(spec: Masks, question: Question) -> Iterator[tuple[str, Picture]]:
     for path in question.entry.files:
-        yield path, read_mask(question.root, path, question.picture.size)
+        yield path, read_mask(question.root, path, question.picture.size, spec.panel)
 
 
 def _layer(spec: Masks, label: str, code: str, mask: Mask) -> Layer:
@@ -124,7 +124,7 @@ def _layers(codes: object, spec: Masks, question: Question) -> tuple[list[Layer]
 
 @_layers.register
 def _binary(codes: Binary, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
-    (path, picture), *_ = _masks(question)
+    (path, picture), *_ = _masks(spec, question)
     mask: Mask = grey_values(picture, path) > codes.threshold
     steps: Steps = ()
     if codes.outline:
@@ -135,7 +135,7 @@ def _binary(codes: Binary, spec: Masks, question: Question) -> tuple[list[Layer]
 
 @_layers.register
 def _index(codes: IndexCodes, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
-    (path, picture), *_ = _masks(question)
+    (path, picture), *_ = _masks(spec, question)
     values, moved = snap_values(
         grey_values(picture, path),
         [*codes.labels, *codes.ignore],
@@ -150,7 +150,7 @@ def _index(codes: IndexCodes, spec: Masks, question: Question) -> tuple[list[Lay
 
 @_layers.register
 def _color(codes: ColorCodes, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
-    (path, picture), *_ = _masks(question)
+    (path, picture), *_ = _masks(spec, question)
     known = {int(code.removeprefix("#"), 16): code for code in (*codes.labels, *codes.ignore)}
     values, moved = snap_values(
         color_values(picture, path),
@@ -175,7 +175,7 @@ def _snapped(snap: int, moved: int) -> Steps:
 def _per_class(codes: FilePerClass, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
     match = compile_pattern(spec.files).fullmatch
     masks: dict[str, list[Mask]] = {}
-    for path, picture in _masks(question):
+    for path, picture in _masks(spec, question):
         found = match(path)
         code = found[codes.field] if found else ""
         if code in codes.labels:
@@ -197,7 +197,7 @@ def _per_instance(
     codes: FilePerInstance, spec: Masks, question: Question
 ) -> tuple[list[Layer], Steps]:
     found: dict[tuple[int, int, tuple[int, ...], bytes], Region] = {}
-    for path, picture in _masks(question):
+    for path, picture in _masks(spec, question):
         region = region_of(grey_values(picture, path) > codes.threshold)
         if region is None:
             raise CaseError("box_empty", f"{path} marks no pixel, and should mark an object")
@@ -217,7 +217,7 @@ def _per_instance(
 
 @_layers.register
 def _instances(codes: InstanceCodes, spec: Masks, question: Question) -> tuple[list[Layer], Steps]:
-    (path, picture), *_ = _masks(question)
+    (path, picture), *_ = _masks(spec, question)
     regions = _numbered(grey_values(picture, path), path)
     layer = Layer(
         label=codes.label,

@@ -24,6 +24,8 @@ def index(spec: Masks, block: Block) -> Index:
         SourceError: A class in a file name is not in the label map.
         ManifestError: The patterns have nothing in common.
     """
+    if spec.panel:
+        return Index(entries={image.path: Entry(files=(image.path,)) for image in block.images})
     if isinstance(spec.codes, FilePerClass):
         _require_known_classes(spec, spec.codes, block)
     joined = join_files(spec.files, spec.fields or {}, block)

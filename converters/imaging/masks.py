@@ -14,7 +14,8 @@ from scipy import ndimage
 from converters.errors import CaseError
 from converters.facts import Mask, components
 from converters.files import Root
-from converters.imaging.pictures import Picture, decode_picture
+from converters.imaging.pictures import Picture, decode_picture, panel_of
+from converters.specs.panels import Panels
 
 Values = npt.NDArray[np.integer]
 
@@ -24,16 +25,20 @@ SOLID_RATIO = 0.5
 _GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L")
 
 
-def read_mask(root: Root, relative: str, size: tuple[int, int]) -> Picture:
-    """Read a mask picture of the size of its image.
+def read_mask(
+    root: Root, relative: str, size: tuple[int, int], panel: Panels | None = None
+) -> Picture:
+    """Read a mask picture of the size of its image, or the panel of a file that is one.
 
     Raises:
-        CaseError: ``shape_mismatch``, ``orientation_ambiguous``, or what
+        CaseError: ``shape_mismatch``, ``orientation_ambiguous``, ``size_unexpected``, or what
             :meth:`converters.files.Root.read` and ``decode_picture`` raise.
     """
     picture = decode_picture(root.read(relative), relative)
     if picture.is_turned:
         raise CaseError("orientation_ambiguous", f"{relative} has an EXIF orientation other than 1")
+    if panel:
+        picture = panel_of(picture, panel.count, panel.shown, relative)
     if picture.size != size:
         raise CaseError(
             "shape_mismatch",

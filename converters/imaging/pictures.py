@@ -185,6 +185,32 @@ def _short(error: BaseException) -> str:
     return text[:160].replace("\n", " ")
 
 
+def panel_of(picture: Picture, count: int, shown: int, name: str) -> Picture:
+    """One of several pictures of one size that lie side by side in a file.
+
+    Args:
+        picture: The file.
+        count: How many there are.
+        shown: Which one, from 0.
+        name: For messages.
+
+    Raises:
+        CaseError: ``size_unexpected``, where the width is not a multiple of `count`.
+    """
+    width, height = picture.size
+    if width % count:
+        raise CaseError("size_unexpected", f"{name}: {width} pixels are not {count} pictures")
+    side = width // count
+    step: dict[str, Json] = {"step": "panel", "count": count, "shown": shown}
+    return Picture(
+        data=b"",
+        format="panel",
+        image=picture.image.crop((shown * side, 0, (shown + 1) * side, height)),
+        is_turned=picture.is_turned,
+        transforms=(*picture.transforms, step),
+    )
+
+
 def render_picture(picture: Picture, name: str) -> Rendered:
     """Make the bytes that go into a shard.
 

@@ -8,7 +8,7 @@ from converters.errors import CaseError
 from converters.files import Root
 from converters.imaging.grey import window_hu
 from converters.imaging.hounsfield import show_hounsfield
-from converters.imaging.pictures import Picture, read_picture
+from converters.imaging.pictures import Picture, panel_of, read_picture
 from converters.layouts.listing import cases_of, list_cases, named_images
 from converters.layouts.picture_case import ask_blocks, picture_sample
 from converters.manifest import Manifest
@@ -63,6 +63,8 @@ def convert(manifest: Manifest, layout: Images, root: Root, case: Case) -> Itera
     """
     window = window_hu(layout.window) if layout.window else None
     picture = read_picture(root, case.image, window)
+    if layout.panels:
+        picture = panel_of(picture, layout.panels.count, layout.panels.shown, case.image)
     if layout.hounsfield:
         picture = show_hounsfield(layout.hounsfield, picture, case.fields, case.image)
     said = ask_blocks(

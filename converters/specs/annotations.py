@@ -11,6 +11,7 @@ from converters.specs.instance_arrays import InstanceArrays
 from converters.specs.operations import ActionFiles
 from converters.specs.outlines import Polygons
 from converters.specs.own_texts import OwnTexts, QuestionTable
+from converters.specs.panels import Panels
 from converters.specs.readers import BoxReaders, ReaderMaps, Readers
 from converters.specs.region_table import RegionTable
 from converters.specs.shapes import LidcXml, Points, Recist, Rle, WorldBoxes, YoloBoxes
@@ -203,7 +204,8 @@ class Masks(AnnotationSpec):
     objects, the term is their plural, "axons") or `components` (each connected component of at
     least `min_area_px` pixels is one object that can be counted). With `takes_label`, what is
     marked is what a block before it names more exactly for the whole image, and takes that
-    label: a lesion on an image of a benign lesion is the benign lesion.
+    label: a lesion on an image of a benign lesion is the benign lesion. With `panel`, the mask is
+    that part of the image file itself, and `files` is the pattern of the images.
     """
 
     kind: Literal["masks"]
@@ -213,6 +215,7 @@ class Masks(AnnotationSpec):
     min_area_px: Annotated[int, Field(ge=1)] = 1
     fields: dict[Text, Text] | None = None  # joins: placeholder of `files` -> template over image
     takes_label: bool = False
+    panel: Panels | None = None
 
     @model_validator(mode="after")
     def _jpeg_has_noise(self) -> "Masks":

@@ -17,6 +17,7 @@ from converters.specs.base import (
     Text,
 )
 from converters.specs.grey import Grey, StoredHounsfield, WindowName
+from converters.specs.panels import Panels
 from converters.specs.slides import Microns, Regions, SlideAnnotation
 from converters.specs.videos import Frames, VideoAnnotation
 from converters.specs.volume_files import OnImageGrid, VolumeFiles
@@ -64,7 +65,8 @@ class Images(LayoutSpec):
     hold Hounsfield units. Pictures of both kinds whose long side has more than `max_side_px`
     are made smaller; the others keep their bytes. `tags` are fields of an image from the header
     of its DICOM file, by their keyword, as in `patient: PatientID`; every header is then read
-    when the cases are listed.
+    when the cases are listed. `panels` says which part of a file is the image, where a file holds
+    several pictures side by side.
     """
 
     kind: Literal["images"]
@@ -74,6 +76,7 @@ class Images(LayoutSpec):
     hounsfield: StoredHounsfield | None = None
     max_side_px: Annotated[int, Field(ge=64)] = 1024
     tags: dict[Text, Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]+$")]] = {}
+    panels: Panels | None = None
 
 
 class Slices(Strict):

@@ -43,6 +43,8 @@ def write(twin: Twin, count: int) -> None:
         )
         written = {layout.tags[name]: value for name, value in tags.items()}
         data = picture(path, width, height, number, **written)
+        if getattr(layout, "panels", None):
+            data = beside_others(path, data, layout.panels)
         if getattr(layout, "hounsfield", None):
             data = hounsfield(layout.hounsfield.offset, width, height, number)
         if getattr(layout, "window", None):
@@ -107,6 +109,16 @@ def picture(path: str, width: int, height: int, number: int, **attributes: str) 
         image = image.convert("RGBA")  # as some sources save a few of their images
     out = io.BytesIO()
     image.save(out, format=FORMATS[path.rsplit(".", 1)[-1].lower()])
+    return out.getvalue()
+
+
+def beside_others(path: str, data: bytes, panels) -> bytes:
+    """The picture as one of several in a file; the others are black until a block fills them."""
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    wide = Image.new("RGB", (image.width * panels.count, image.height))
+    wide.paste(image, (image.width * panels.shown, 0))
+    out = io.BytesIO()
+    wide.save(out, format=FORMATS[path.rsplit(".", 1)[-1].lower()])
     return out.getvalue()
 
 

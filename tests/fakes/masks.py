@@ -32,11 +32,22 @@ def write(spec: Masks, twin: Twin) -> None:
         for more, number, pixels in _WRITERS[spec.codes.encoding](
             spec, twin, image, may_be_empty=may_be_empty
         ):
+            if spec.panel:
+                _fill_panel(spec, twin, image, pixels)
+                continue
             fields = {**image.fields, **more}
             for name, template in (spec.fields or {}).items():
                 fields[name] = fill(template, image.fields)
             path, _ = path_for(spec.files, fields, number)
             twin.write(path, encoded(path, pixels, image.number))
+
+
+def _fill_panel(spec: Masks, twin: Twin, image: TwinImage, pixels: np.ndarray) -> None:
+    """Put a mask into its part of the image file."""
+    path = twin.folder / image.path
+    wide = Image.open(path).convert("RGB")
+    wide.paste(Image.fromarray(pixels).convert("RGB"), (image.width * spec.panel.shown, 0))
+    wide.save(path)
 
 
 Written = Iterator[tuple[dict[str, str], int, np.ndarray]]
