@@ -21,6 +21,7 @@ from converters.specs import (
     operations,
     outlines,
     own_texts,
+    panels,
     readers,
     shapes,
     slides,
@@ -118,6 +119,7 @@ def _manifests_page() -> Iterator[str]:
         layouts.Slices, layouts.VoxelSizes, layouts.Frames4D,
         volume_files.VolumeFiles, volume_files.OnImageGrid, volume_files.Raw, volume_files.Variable,
         SplitByField, SplitByLists, SplitByTable, SplitByDigest, Spacing,
+        panels.Panels,
     ]  # fmt: skip
     for model in places:
         yield from _model(model, "###")
