@@ -1,86 +1,13 @@
 """Sources described from their manifests alone: no file of a source is opened."""
 
-import json
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from converters.errors import ManifestError, SettingsError
-from converters.manifest import Manifest, list_sources, load_manifest
+from converters.manifest import Manifest, load_manifest
 from converters.pattern import template_names
 from converters.specs.annotations import BoxTable, Measurement, OneHotColumns, SingleColumn
 from converters.specs.base import TableFile
 from converters.specs.shapes import Points, Recist, Rle, WorldBoxes
-from converters.vocabulary import vocabulary, words
-
-_SECTIONS = {"modality": "modality", "task": "task", "license": "license", "anatomy": "anatomy",
-             "access": "access", "evidence": "evidence"}  # fmt: skip
-
-
-def list_all(wanted: Mapping[str, str], *, as_json: bool) -> int:
-    """Print the sources that have all the wanted words; a broken manifest is named, and exit 2."""
-    for name, word in wanted.items():
-        if word not in words(_SECTIONS[name]) and not word.startswith("LicenseRef-"):
-            known = ", ".join(sorted(words(_SECTIONS[name])))
-            raise SettingsError(f"--{name}", f"{word!r} is not known", f"there are: {known}")
-    broken: list[ManifestError] = []
-    found = [
-        m for m in _manifests(broken) if all(word in _words(m, n) for n, word in wanted.items())
-    ]
-    if as_json:
-        rows = [_row(manifest) for manifest in found]
-        print(json.dumps(rows, indent=1, ensure_ascii=False))  # noqa: T201 - the output
-    else:
-        for line in _lines(found):
-            print(line)  # noqa: T201 - the output
-    for error in broken:
-        print(f"gmai-sources: {error}", file=sys.stderr)  # noqa: T201 - the message
-    return 2 if broken else 0
-
-
-def _manifests(broken: list[ManifestError]) -> Iterator[Manifest]:
-    """Every manifest; a fault in one spoils no other."""
-    for name in list_sources():
-        try:
-            yield load_manifest(name).manifest
-        except ManifestError as error:
-            broken.append(error)
-
-
-def _words(manifest: Manifest, name: str) -> list[str]:
-    return {
-        "modality": [manifest.modality],
-        "task": manifest.tasks,
-        "license": [manifest.license],
-        "anatomy": manifest.anatomy,
-        "access": [manifest.access],
-        "evidence": [manifest.evidence.level],
-    }[name]
-
-
-def _row(manifest: Manifest) -> dict[str, object]:
-    return {
-        "name": manifest.name,
-        "title": manifest.title,
-        "modality": manifest.modality,
-        "anatomy": manifest.anatomy,
-        "tasks": manifest.tasks,
-        "license": manifest.license,
-        "access": manifest.access,
-        "evidence": manifest.evidence.level,
-    }
-
-
-def _lines(manifests: list[Manifest]) -> Iterator[str]:
-    rows = [
-        (m.name, m.modality, ", ".join(m.tasks), m.license, m.evidence.level, m.title)
-        for m in manifests
-    ]
-    head = ("name", "modality", "tasks", "licence", "evidence", "title")
-    widths = [max(len(row[at]) for row in [head, *rows]) for at in range(5)]
-    for row in [head, *rows]:
-        cells = [row[at].ljust(widths[at]) for at in range(5)]
-        yield "  ".join([*cells, row[5]]).rstrip()
-    yield f"{len(rows)} source{'' if len(rows) == 1 else 's'}"
+from converters.vocabulary import vocabulary
 
 
 def show(name: str) -> int:

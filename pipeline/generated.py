@@ -38,14 +38,17 @@ from converters.specs.base import (
 )
 from converters.vocabulary import vocabulary
 from pipeline import audit_cli, cli, sources_cli
+from pipeline.source_heads import index_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def generated_files() -> dict[str, str]:
     """Every generated file by its path in the repository."""
+    schema = json.dumps(json_schema(), indent=1, sort_keys=True) + "\n"
     return {
-        "manifests/schema.json": json.dumps(json_schema(), indent=1, sort_keys=True) + "\n",
+        "manifests/schema.json": schema,
+        "manifests/index.json": index_text(schema),
         "manifests/README.md": "\n".join(_manifests_page()) + "\n",
         "docs/command-line.md": _command_line_page(),
     }

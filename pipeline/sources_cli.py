@@ -44,16 +44,18 @@ def _run(arguments: argparse.Namespace) -> int:
         from pipeline.check_source import check_source
 
         return check_source(arguments.name, arguments.root, os.environ, arguments.cases)
-    from pipeline import describe_sources
-
     if arguments.command == "show":
-        return describe_sources.show(arguments.name)
+        from pipeline.describe_sources import show
+
+        return show(arguments.name)
+    from pipeline.list_sources import list_all
+
     wanted = {
         name: getattr(arguments, name)
         for name in ("modality", "task", "license", "anatomy", "access", "evidence")
         if getattr(arguments, name)
     }
-    return describe_sources.list_all(wanted, as_json=arguments.json)
+    return list_all(wanted, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ from pipeline.generated import ROOT, generated_files, help_texts
 
 
 @pytest.mark.parametrize(
-    "name", ["manifests/schema.json", "manifests/README.md", "docs/command-line.md"]
-)
+    "name",
+    ["manifests/schema.json", "manifests/index.json", "manifests/README.md",
+     "docs/command-line.md"],
+)  # fmt: skip
 def test_a_generated_file_is_fresh(name: str) -> None:
     found = (ROOT / name).read_text("utf-8")
     assert found == generated_files()[name], "run python -m pipeline.generated"
