@@ -37,7 +37,7 @@ from converters.specs.base import (
     TableFile,
 )
 from converters.vocabulary import vocabulary
-from pipeline import audit_cli, cli, sources_cli
+from pipeline import audit_cli, cli, sources_cli, trace_cli
 from pipeline.source_heads import index_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +61,7 @@ def help_texts() -> dict[str, str]:
         "gmai-build": cli.parser(),
         "gmai-sources": sources_cli.parser(),
         "gmai-audit": audit_cli.parser(),
+        "gmai-trace": trace_cli.parser(),
     }
     for name, parser in commands.items():
         _add_help(texts, name, parser)
@@ -82,7 +83,8 @@ def _command_line_page() -> str:
         parts += [f"## {name}", "", "```", text.rstrip(), "```", ""]
     parts += [
         "Exit codes: 0 done; 1 a mistake of ours (with a traceback), a folder that does not",
-        "match its manifest (`gmai-sources check`), or a source that fails (`gmai-audit report`);",
+        "match its manifest (`gmai-sources check`), a source that fails (`gmai-audit report`), a",
+        "pair that does not come out equal (`gmai-trace`);",
         "2 something for the user to mend, in one message; 130 stopped with Ctrl-C; 141 the reader",
         "of the output left, as `| head` does.",
         "",
