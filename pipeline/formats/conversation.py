@@ -16,6 +16,7 @@ from pipeline.view import Draft, Group, Named, View, image_words, named
 
 TEMPLATE = "conversation/image.en.j2"
 MIN_TURNS, MAX_NAMED, MAX_CONCLUSIONS = 3, 4, 3
+_NOT_LOOKED_FOR = ("normal", "grade", "phase")  # one does not see a step of a scale
 _CONCLUDING = ("diagnosis", "grade", "lesion", "sign", "normal", "phase")
 
 
@@ -95,11 +96,11 @@ def _box(view: View, subject: Group | None) -> tuple[str, str, str, str] | None:
 
 def _judged(view: View, groups: list[Group]) -> dict[str, object]:
     """Something to look for, which is there or surely is not; None where absence is not known."""
-    absent = [name for name in distractors.absent(view) if term(name).role != "normal"]
+    absent = [n for n in distractors.absent(view) if term(n).role not in _NOT_LOOKED_FOR]
     if view.is_one_sided or not absent:
         return {"judged": None, "is_there": False}
     seed = f"{view.sample.sample_id}/conversation/judged"
-    present = sorted(group.name.term for group in groups if group.role != "normal")
+    present = sorted(g.name.term for g in groups if g.role not in _NOT_LOOKED_FOR)
     is_there = bool(present) and draw_number(seed.encode(), 0) % 2 == 0
     name = digest_order(seed, present if is_there else absent)[0]
     return {"judged": named(term(name)), "is_there": is_there}

@@ -32,6 +32,7 @@ def _image(view: View, absent: list[str]) -> Iterator[Draft]:
                 **image_words(view.sample),
                 "name": named(term(label)),
                 "is_there": is_there,
+                "role": term(label).role,
                 "position": group.positions[0] if group and is_placed else None,
             }
             yield Draft(

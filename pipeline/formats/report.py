@@ -1,5 +1,6 @@
 """A short report: technique, findings, impression, of nothing but what is known."""
 
+from converters.terminology import contradicted_by
 from converters.vocabulary import term
 from pipeline.formats import distractors
 from pipeline.phrasing import digest_order
@@ -49,13 +50,19 @@ def _told_in(impression: list[Group], told: list[Group]) -> list[Group]:
 def _denied(view: View) -> list[str]:
     """Some of what is surely not there and would be worth a word.
 
-    A kind or a side of what is there is left out: that it is not there is a subtlety.
+    A kind or a side of what is there is left out: that it is not there is a subtlety. So is
+    another step of a scale, of which what is there says it already.
     """
     there = {finding.label for finding in view.sample.findings}
     bases = {term(label).base for label in there}
+    ruled_out = frozenset[str]().union(
+        *(contradicted_by(label) for label in there if term(label).role != "normal")
+    )
     names = [
         name
         for name in distractors.absent(view)
-        if term(name).role in _DENIED_ROLES and term(name).base not in bases
+        if term(name).role in _DENIED_ROLES
+        and term(name).base not in bases
+        and name not in ruled_out
     ]
     return digest_order(f"{view.sample.sample_id}/report", names)[:MAX_DENIED]

@@ -29,7 +29,7 @@ CHEST_NAMES = {
     "Infiltrate": "infiltration",
     "Infiltration": "infiltration",
     "Mass": "lung mass",
-    "No Finding": "none of the 14 labeled findings",
+    "No Finding": "none of 14 common chest findings",
     "Nodule": "lung nodule",
     "Pleural_Thickening": "pleural thickening",
     "Pneumonia": "pneumonia",

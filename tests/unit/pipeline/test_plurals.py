@@ -43,7 +43,7 @@ def test_several_things_take_a_plural_verb(name: str) -> None:
     "name",
     [
         "pulmonary fibrosis", "measles", "Candida albicans", "Neisseria gonorrhoeae",
-        "Escherichia coli", "prostate or uterus", "none of the 14 labeled findings",
+        "Escherichia coli", "prostate or uterus", "none of 14 common chest findings",
         "white matter of the spinal cord", "anthracosis", "blood in the lumen", "epidermis",
     ],
 )  # fmt: skip

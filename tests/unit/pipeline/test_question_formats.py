@@ -269,9 +269,19 @@ def test_regions_that_could_be_taken_for_each_other_are_not_told_together() -> N
 def test_a_report_needs_something_to_conclude() -> None:
     assert pairs(sample(finding("liver", box())), CT, "report") == []
     (pair,) = pairs(sample(finding("left kidney cyst", box())), CT, "report")
-    assert pair.messages[1].content.endswith(
-        "Impression: A left kidney cyst in the center of the image."
-    )
+    assert pair.messages[1].content.endswith("Impression: A left kidney cyst.")
+
+
+def test_other_steps_of_a_scale_are_not_denied_in_a_report() -> None:
+    density = "almost entirely fatty breast"
+    manifest = manifest_of(density, "extremely dense breast", "breast mass", "skin thickening")
+    known = sample(
+        finding(density), finding("breast mass", box()),
+        absent=("extremely dense breast", "skin thickening"),
+    )  # fmt: skip
+    (pair,) = pairs(known, manifest, "report")
+    assert "extremely dense" not in pair.messages[1].content
+    assert "skin thickening" in pair.messages[1].content
 
 
 def test_a_report_denies_only_what_is_absent() -> None:
