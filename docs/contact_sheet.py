@@ -2,7 +2,8 @@
 
     python docs/contact_sheet.py SHEET.png SOURCE=FOLDER [SOURCE=FOLDER ...] [SOURCE ...]
 
-Each source is converted; of each modality the sample with most kinds of box is drawn, of the
+Each source is converted; of each modality, and within it of each arrangement of files (pictures,
+volumes, DICOM series, videos, whole slides), the sample with most kinds of box is drawn, of the
 first source that has one. A source without a folder is drawn from its generated twin and says
 so. R and L are written where a slice has the patient's right and left; what is drawn on a
 picture here is never in a picture that a build makes.
@@ -33,9 +34,10 @@ CASES = 12  # of each source
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A sample, and whether it is of a generated twin."""
+    """A sample, how the files of its source are arranged, and whether it is of a generated twin."""
 
     sample: Sample
+    layout: str
     is_twin: bool
 
 
@@ -55,19 +57,21 @@ def richness(sample: Sample) -> tuple[int, int]:
 
 
 def choose(sources: list[str], folder: Path) -> list[Shown]:
-    """The sample of each modality, in the order of the sources."""
-    found: dict[str, Shown] = {}
+    """The sample of each modality and arrangement, in the order of the sources."""
+    found: dict[tuple[str, str], Shown] = {}
     for given in sources:
         name, _, root = given.partition("=")
         if not root:
             from tests.fakes import build_twin  # only there in a checkout
 
             build_twin(load_manifest(name).manifest, folder / name)
+        layout = load_manifest(name).manifest.layout.kind
         for sample in samples(name, Path(root) if root else folder / name):
-            kept = found.get(sample.modality)
+            kept = found.get((sample.modality, layout))
             is_same_source = kept is None or kept.sample.sample_id.split("/")[0] == name
             if is_same_source and (kept is None or richness(sample) > richness(kept.sample)):
-                found[sample.modality] = Shown(sample=sample, is_twin=not root)
+                shown = Shown(sample=sample, layout=layout, is_twin=not root)
+                found[sample.modality, layout] = shown
     return list(found.values())
 
 
@@ -96,7 +100,7 @@ def picture(sample: Sample) -> Image.Image:
             assert box is not None
             corners = [value * scale for value in (box.x_min, box.y_min, box.x_max, box.y_max)]
             draw.rectangle(corners, outline=color, width=2)
-    if sample.view in ("axial", "coronal"):
+    if sample.view.removeprefix("oblique ") in ("axial", "coronal"):
         draw.text((4, image.height // 2), "R", fill="white", font=ImageFont.load_default(18))
         place = (image.width - 16, image.height // 2)
         draw.text(place, "L", fill="white", font=ImageFont.load_default(18))
@@ -121,13 +125,19 @@ def tile(shown: Shown) -> Image.Image:
     draw, font = ImageDraw.Draw(out), ImageFont.load_default(13)
     source = sample.sample_id.split("/")[0] + (" (generated twin)" if shown.is_twin else "")
     spacing = " x ".join(f"{v:.3g}" for v in sample.spacing_mm) if sample.spacing_mm else "unknown"
-    lines = [(f"{modality(sample.modality).name}: {source}", "white"),
+    lines = [(f"{modality(sample.modality).name} ({shown.layout}): {source}", "white"),
              (f"{sample.view or 'no view'}, pixel {spacing} mm, {sample.width} x {sample.height}",
               "#b0b0b0")]  # fmt: skip
     for color, findings in zip(COLORS, _boxed(sample).values(), strict=False):
         count = f"{len(findings)} x " if len(findings) > 1 else ""
         said = findings[0].label if count else measured(findings[0])
         lines.append((count + said, color))
+    boxed = {finding.label for finding in sample.findings if finding.box}
+    whole = dict.fromkeys(f.label for f in sample.findings if f.label not in boxed)
+    lines += [
+        (f"{label} (no box)", "#b0b0b0")
+        for label in islice(whole, max(0, len(COLORS) - len(boxed)))
+    ]
     hidden = len({f.label for f in sample.findings if f.box}) - len(_boxed(sample))
     if hidden:
         lines.append((f"and {hidden} more labels, not drawn", "#b0b0b0"))
