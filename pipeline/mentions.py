@@ -8,10 +8,10 @@ them here: a place is not denied with what is denied there ("no nodule in the le
 lung), and a side belongs to the term that it stands before, or else follows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from pipeline.phrases import Hit, cut_words, spans
+from pipeline.phrases import Hit, Phrases, cut_words, spans
 from pipeline.quantities import Quantity, quantities
 from pipeline.word_forms import Form, phrases, places
 
@@ -129,11 +129,19 @@ def read_text(text: str, language: str = "en") -> Reading:
     return Reading(text, words, sentences, mentions, cues, loose, quantities(words))
 
 
-def _hits(words: list[str], language: str) -> Iterator[Hit[Form]]:
+def _hits(words: list[str], language: str) -> Iterable[Hit[Form]]:
     """Every phrase; "no change" is none where a term begins with "change"."""
     known = phrases(language)
+    hits = known.find(words)
+    has_pseudo = any(hit.values[0].kind == "pseudo" for hit in hits)
+    return _without_pseudo(hits, words, known) if has_pseudo else hits
+
+
+def _without_pseudo(
+    hits: list[Hit[Form]], words: list[str], known: Phrases[Form]
+) -> Iterator[Hit[Form]]:
     done = 0
-    for hit in known.find(words):
+    for hit in hits:
         if hit.start < done:
             continue
         if hit.values[0].kind == "pseudo":

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from operator import eq
 
 from pipeline.phrases import cut_words
@@ -96,7 +97,7 @@ def loops(words: list[str], sentences: list[int]) -> list[str]:
 
 def echoed_prompt(words: list[str], prompt: str) -> list[str]:
     """A dozen words of the prompt in a row, or somewhat more characters of Chinese."""
-    asked = " ".join(word for word in cut_words(prompt) if word[0].isalnum())
+    asked = _asked_words(prompt)
     said = [word for word in words if word[0].isalnum()]
     count = _ECHO_CHARACTERS if _CHINESE.search(prompt) else _ECHO_WORDS
     for first in range(len(said) - count + 1):
@@ -104,6 +105,11 @@ def echoed_prompt(words: list[str], prompt: str) -> list[str]:
         if part in asked:
             return [part]
     return []
+
+
+@lru_cache(maxsize=64)
+def _asked_words(prompt: str) -> str:
+    return " ".join(word for word in cut_words(prompt) if word[0].isalnum())
 
 
 def wrong_script(text: str, words: list[str], language: str) -> list[str]:
