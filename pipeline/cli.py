@@ -93,6 +93,7 @@ def _build(arguments: argparse.Namespace) -> int:
         cluster=cluster_of(arguments),
         share=arguments.shard,
         is_digests_only=arguments.digests_only,
+        publish_url=arguments.publish,
     )
     return run_build(settings, os.environ)
 

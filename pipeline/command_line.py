@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ def folder(text: str) -> Path:
     """An argument that names a folder; ``~`` is the home of a user."""
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError("no folder is named")
+    if re.match(r"[a-z][a-z0-9+.-]+://", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is a URL; a folder on a disk is needed")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

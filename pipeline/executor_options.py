@@ -1,6 +1,7 @@
 """Options of gmai-build for where it runs."""
 
 import argparse
+import re
 
 from converters.errors import SettingsError
 from pipeline.cluster import Cluster, Share
@@ -24,6 +25,16 @@ def add_executor_options(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--digests-only", action="store_true",
                      help="digest the files of the sources and stop; what --shard begins with, so "
                      "that each file is read once")  # fmt: skip
+    out.add_argument("--publish", type=_url, metavar="URL",
+                     help="put the finished build on an object store as well, as "
+                     "s3://bucket/prefix: shards first, the receipt last")  # fmt: skip
+
+
+def _url(text: str) -> str:
+    """An argument that is a URL of a store."""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^?#@\s]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as s3://bucket/prefix")
+    return text
 
 
 def _share(text: str) -> Share:

@@ -28,8 +28,10 @@ from pipeline.model_settings import ModelSettings
 from pipeline.out_folder import close_build, is_whole, known_sources, open_build
 from pipeline.plan import Plan, make_plan, own_files_digest
 from pipeline.progress import console, progress
+from pipeline.publish import publish
 from pipeline.receipt import SourceResult, rejections_digest
 from pipeline.report import say_asked, say_expectation, say_nothing_written, say_plan, say_results
+from pipeline.shards import shard_paths
 from pipeline.write_text import TextSettings, text_identity
 
 PICTURES_A_PARTITION = 512
@@ -57,6 +59,7 @@ class BuildSettings:
     cluster: Cluster | None = None
     share: Share | None = None
     is_digests_only: bool = False
+    publish_url: str | None = None
 
     @property
     def text(self) -> TextSettings:
@@ -144,7 +147,17 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
                 _build_share(settings, settings.share, listed, workers, screen, done)
             else:
                 _build(settings, listed, lease, workers, screen, done)
+                if settings.publish_url:
+                    _publish(settings.out, settings.publish_url, screen)
     return 0
+
+
+def _publish(out: Path, url: str, screen: Console) -> None:
+    total = len(shard_paths(out))
+    with progress(screen, f"putting on {url}", total, "shards") as on_done:
+        said = publish(out, url, on_done)
+    screen.print(f"{url}: {said.put:,} objects put, {said.there:,} were there, "
+                 f"{said.removed:,} removed")  # fmt: skip
 
 
 def _executor(settings: BuildSettings) -> Executor:
