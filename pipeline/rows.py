@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from converters.imaging.pictures import STRIP
 from converters.manifest import LoadedManifest
 from converters.records import Box, Case, Entry, Finding, Json, Sample
 from pipeline.digests import canonical, digest_bytes, digest_json
@@ -61,7 +62,7 @@ def sample_columns(
         "manifest_digest": loaded.digest,
         "converter": converter,
         "transforms": canonical([dict(step) for step in sample.transforms]),
-        "deid": [],
+        "deid": removed_metadata(sample),
         "image_digest": image_digest(sample, digests),
         "image_phash": sample.phash,
         "build_version": BUILD_VERSION,
@@ -70,9 +71,15 @@ def sample_columns(
 
 def image_digest(sample: Sample, digests: Mapping[str, str]) -> str:
     """SHA-256 of the image's bytes: that of the source file where these are its bytes."""
-    if any(step["step"] == "encode" for step in sample.transforms):
+    if any(step["step"] in ("encode", STRIP) for step in sample.transforms):
         return digest_bytes(sample.image)
     return digests[sample.source_path]
+
+
+def removed_metadata(sample: Sample) -> list[str]:
+    """What was taken out of the file of a picture that kept its own pixels."""
+    steps = (step["removed"] for step in sample.transforms if step["step"] == STRIP)
+    return [f"removed {name}" for names in steps if isinstance(names, list) for name in names]
 
 
 def findings_json(sample: Sample) -> str:

@@ -1,7 +1,8 @@
 """2-D picture files: decoded once, checked, and passed through or rendered.
 
-A PNG or JPEG that a model can take as it is keeps its bytes. Anything else becomes a PNG, and
-each step is on record: an alpha channel dropped, a palette looked up, 16 bits mapped to 8.
+A PNG or JPEG that a model can take as it is keeps its bytes, but for what may tell of a person
+(EXIF, text, comments). Anything else becomes a PNG, and each step is on record: an alpha channel
+dropped, a palette looked up, 16 bits mapped to 8.
 """
 
 import io
@@ -21,8 +22,11 @@ from PIL import Image
 
 from converters.errors import CaseError
 from converters.files import Root
+from converters.imaging.metadata import without_metadata
+from converters.imaging.phash import perceptual_hash
 from converters.records import Json, Side
 
+STRIP = "strip_metadata"
 MAX_PIXELS = 200_000_000
 _ADDRESS = re.compile(r"\s*<[^<>]* at 0x[0-9a-fA-F]+>")
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "PPM")
@@ -223,10 +227,9 @@ def render_picture(picture: Picture, name: str) -> Rendered:
         raise CaseError("orientation_ambiguous", f"{name} has an EXIF orientation other than 1")
     if picture.image.mode in _PASS_THROUGH.get(picture.format, ()):
         _require_contrast(picture.image, name)
-        kept: Literal["png", "jpeg"] = "png" if picture.format == "PNG" else "jpeg"
-        return Rendered(
-            data=picture.data, format=kept, transforms=(), phash=perceptual_hash(picture.image)
-        )
+        bare = _bare(picture)
+        if bare:
+            return bare
     image, transforms = _to_eight_bits(picture, name)
     _require_contrast(image, name)
     return Rendered(
@@ -234,6 +237,21 @@ def render_picture(picture: Picture, name: str) -> Rendered:
         format="png",
         transforms=(*picture.transforms, *transforms, {"step": "encode", "format": "png"}),
         phash=perceptual_hash(image),
+    )
+
+
+def _bare(picture: Picture) -> Rendered | None:
+    """The file's own bytes without metadata; None where its structure is not the standard's."""
+    try:
+        data, removed = without_metadata(picture.data, picture.format)
+    except ValueError:
+        return None
+    step: dict[str, Json] = {"step": STRIP, "removed": list(removed)}
+    return Rendered(
+        data=data,
+        format="png" if picture.format == "PNG" else "jpeg",
+        transforms=(step,) if removed else (),
+        phash=perceptual_hash(picture.image),
     )
 
 
@@ -299,26 +317,3 @@ def encode_png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, format="PNG", compress_level=3)
     return out.getvalue()
-
-
-def _cosines() -> npt.NDArray[np.float32]:
-    index = np.arange(32)
-    return np.cos(np.pi / 32 * (index[None, :] + 0.5) * index[:8, None]).astype(np.float32)
-
-
-_DCT = _cosines()
-
-
-def perceptual_hash(image: Image.Image) -> str:
-    """64-bit DCT hash as 16 hexadecimal digits (Zauner 2010, "pHash").
-
-    Up to 128x128 points of the picture in grey, 32x32 by box filter, the 8x8 lowest DCT-II
-    frequencies, each against their median (the constant term left out of the median). The
-    points are sampled, not averaged: that takes a fifth of the time and changes few bits.
-    """
-    points = (min(image.width, 128), min(image.height, 128))
-    grey = image.resize(points, Image.Resampling.NEAREST).convert("L")
-    small = grey.resize((32, 32), Image.Resampling.BOX)
-    flat = (_DCT @ np.asarray(small, dtype=np.float32) @ _DCT.T).ravel()
-    median = np.partition(flat[1:], 31)[31]
-    return np.packbits(flat > median).tobytes().hex()

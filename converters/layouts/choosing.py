@@ -11,7 +11,7 @@ from PIL import Image
 from converters.errors import CaseError
 from converters.imaging.body import Body
 from converters.imaging.grey import GreyRange
-from converters.imaging.pictures import perceptual_hash
+from converters.imaging.phash import perceptual_hash
 from converters.imaging.planes import AXIS, Grid, Plane, raster_of
 from converters.imaging.slices import Choice, Extent, choose_normal, choose_slices
 from converters.layouts.slicing import Said3D, draw_slice

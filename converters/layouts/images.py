@@ -15,7 +15,7 @@ from converters.manifest import Manifest
 from converters.records import Case, Fault, Outcome
 from converters.specs.layouts import Images
 
-VERSION = 1
+VERSION = 2
 
 
 def cases(manifest: Manifest, layout: Images, root: Root) -> list[Case]:

@@ -13,11 +13,11 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from converters.errors import CaseError
+from converters.imaging.phash import perceptual_hash
 from converters.imaging.pictures import (
     Rendered,
     decode_picture,
     encode_png,
-    perceptual_hash,
     render_picture,
     scale_to_grey,
 )
