@@ -48,7 +48,7 @@ def index(spec: LabelTable, block: Block) -> Index:
             row = _one_row(spec, keyed[key], table.path)
             entries[image.path] = _entry(spec, table.path, row)
             # What the path itself says goes first.
-            columns[image.path] = {**row.values, **image.fields}
+            columns[image.path] = {**spec.says, **row.values, **image.fields}
         except CaseError as error:
             faults[image.path] = Fault(reason=error.reason, message=error.message)
     orphans = [(f"{table.path}:{key}", rows[0]) for key, rows in keyed.items() if key not in used]

@@ -107,7 +107,8 @@ class LabelTable(AnnotationSpec):
     and the image belong together where both give the same string. `spacing` names the
     columns of row and column spacing in millimetres, one name or two. A label of role
     `normal` excludes the other labels of its columns. With `readers`, an image has a row of
-    each of several readers; with `rows`, a row of each label.
+    each of several readers; with `rows`, a row of each label. `says` are fields of every image
+    that the table names: `{part: test}` where each official part has a table of its own.
     """
 
     kind: Literal["label_table"]
@@ -119,6 +120,7 @@ class LabelTable(AnnotationSpec):
     view: ViewColumn | None = None
     readers: Readers | None = None
     rows: LabelRows | None = None
+    says: dict[Text, Text] = {}
 
     @model_validator(mode="after")
     def _disputes_have_a_code(self) -> "LabelTable":

@@ -28,7 +28,7 @@ def write(spec: LabelTable, twin: Twin) -> None:
     rows = []
     for image in twin.images:
         values = key_values(spec.key, fill(spec.match, image.fields))
-        if values is None:
+        if values is None or not _is_of_part(spec, twin, image):
             continue  # another table serves this image
         values.update(_needed_columns(spec, twin, image))
         for columns in spec.columns:
@@ -36,6 +36,15 @@ def write(spec: LabelTable, twin: Twin) -> None:
         twin.columns.setdefault(image.path, {}).update(values)
         rows += by_reader(spec.readers, values) if not spec.rows else by_label(spec.rows, values)
     twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, [rows[0], *rows]))
+
+
+def _is_of_part(spec: LabelTable, twin: Twin, image: TwinImage) -> bool:
+    """Whether a table of one official part names the image: each part does in turn."""
+    rule = twin.manifest.layout.split
+    if rule.by != "field" or rule.field not in spec.says:
+        return True
+    names = list(rule.names)
+    return names[image.number % len(names)] == spec.says[rule.field]
 
 
 def by_label(form: LabelRows, row: dict[str, str]) -> list[dict[str, str]]:
@@ -71,7 +80,8 @@ def _needed_columns(spec: LabelTable, twin: Twin, image: TwinImage) -> dict[str,
         for name in template_names(layout.subject)
         if name not in image.fields
     }
-    if layout.split.by == "field" and layout.split.field not in image.fields:
+    known = {*image.fields, *spec.says}
+    if layout.split.by == "field" and layout.split.field not in known:
         names = list(layout.split.names)
         cells[layout.split.field] = names[image.number % len(names)]
     cells.update(dict.fromkeys(spec.spacing or (), "0.25"))

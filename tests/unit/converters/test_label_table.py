@@ -320,3 +320,9 @@ def test_nothing_is_present_and_absent_and_nothing_uncertain_is_absent(
     found = said(spec, folder, table) if indexed(spec, folder, table).entries else Said()
     uncertain = {CHEST[name] for name, cell in zip(CHEST, cells, strict=True) if cell in ("-1", "")}
     assert not set(found.absent) & (set(labels(found)) | uncertain)
+
+
+def test_a_table_may_say_what_part_its_images_are(tmp_path: Path) -> None:
+    spec = spec_of(column(), says={"part": "test"})
+    found = indexed(spec, tmp_path, "image,label\na,Mass\n", ("a", "b"))
+    assert {path: row["part"] for path, row in found.columns.items()} == {"a.png": "test"}
