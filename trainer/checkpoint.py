@@ -6,6 +6,9 @@ starting model, whose digest is on record. The state of the data is the number o
 
 import json
 import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,9 +68,8 @@ class Checkpoints:
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
         wait_for_all(self._ranks)
-        dcp.save(
-            _content(trainee, optimizer), checkpoint_id=unfinished, no_dist=self._ranks.world == 1
-        )
+        with _quietly():
+            dcp.save(_content(trainee, optimizer), checkpoint_id=unfinished, no_dist=self._is_alone)
         wait_for_all(self._ranks)
         place = self._folder / f"{_PREFIX}{state.step:08d}"
         if self._ranks.is_first:
@@ -78,6 +80,10 @@ class Checkpoints:
             self._remove_old()
         wait_for_all(self._ranks)
         return place
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._ranks.world == 1
 
     def latest(self) -> Path | None:
         """The newest whole checkpoint."""
@@ -101,7 +107,8 @@ class Checkpoints:
     def load(self, place: Path, trainee: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Take up a checkpoint, also one that another number of processes has saved."""
         content = _content(trainee, optimizer)
-        dcp.load(content, checkpoint_id=place, no_dist=self._ranks.world == 1)
+        with _quietly():
+            dcp.load(content, checkpoint_id=place, no_dist=self._is_alone)
         set_optimizer_state_dict(trainee, optimizer, optim_state_dict=content["optimizer"])
 
     def _remove_old(self) -> None:
@@ -109,6 +116,14 @@ class Checkpoints:
             shutil.rmtree(old)
         for torn in self._folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(torn)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # One process is what was meant.
+        warnings.filterwarnings("ignore", message="torch.distributed is (disabled|unavailable)")
+        yield
 
 
 def _content(trainee: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -32,10 +32,15 @@ from trainer.parts import Learning, freeze, parameter_groups
 from trainer.plan import Plan, PlanSettings, make_plan, packs_of_rank
 from trainer.recipes import Recipe
 from trainer.save_stage import save_stage_model
-from trainer.stage_record import MODEL_FOLDER, read_record, starting_model, write_record
+from trainer.stage_record import (
+    MODEL_FOLDER,
+    SETTINGS_FILE,
+    read_record,
+    starting_model,
+    write_record,
+)
 from trainer.stages import Stage
 
-SETTINGS_FILE = "settings.json"
 HELD_OUT_PACKS = 16
 
 

@@ -9,6 +9,7 @@ from pipeline.shards import write_whole
 from trainer.errors import TrainerError
 
 RECORD_FILE = "stage.json"
+SETTINGS_FILE = "settings.json"
 MODEL_FOLDER = "model"
 _PIECE = 1 << 22
 
@@ -60,12 +61,13 @@ def starting_model(given: Path) -> tuple[Path, str]:
     """
     stage_folder = given.parent if given.name == MODEL_FOLDER else given
     record = read_record(stage_folder)
-    if record is None and given.name != MODEL_FOLDER and not (given / "config.json").is_file():
+    is_of_stage = given.name == MODEL_FOLDER and (stage_folder / SETTINGS_FILE).is_file()
+    if record is None and not (given / "config.json").is_file():
         raise TrainerError(
             str(given), "holds neither a starting model nor a finished stage",
             "name a folder of gmai-train init, or RUN/STAGE of a stage that has ended"
         )  # fmt: skip
-    if record is None and given.name == MODEL_FOLDER:
+    if record is None and is_of_stage:
         raise TrainerError(
             str(given), f"no {RECORD_FILE} beside it: its stage has not ended",
             "run that stage to its end first"

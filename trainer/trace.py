@@ -12,7 +12,7 @@ from trainer.corpus import Build, Corpus, Document, load_corpus
 from trainer.errors import TrainerError
 from trainer.ledger import LedgerLine, read_ledger
 from trainer.lengths import LengthSettings
-from trainer.run_stage import SETTINGS_FILE
+from trainer.stage_record import SETTINGS_FILE
 from trainer.stages import STAGE_NAMES, Stage
 
 _COLUMNS = ["pair_id", "sample_id", "source", "source_path", "source_index", "format", "messages"]
