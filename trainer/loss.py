@@ -93,7 +93,8 @@ class Trainee(nn.Module):  # type: ignore[misc]  # torch is not there where type
         ])  # fmt: skip
 
     def _of_tokens(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        scores = self.model.lm_head(hidden).float()
+        scores = self.model.lm_head(hidden)
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         return functional.cross_entropy(scores, targets, reduction="none")
 
 
