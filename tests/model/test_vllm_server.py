@@ -16,7 +16,7 @@ from pipeline.openai_captioner import OpenAICaptioner
 from pipeline.server_settings import ServerSettings
 from tests.models.twin_prompts import twin_prompts
 
-START_SECONDS = 240
+START_SECONDS = 600
 
 
 def free_port() -> int:
@@ -49,14 +49,16 @@ def server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         change.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}"
-    ends_at = time.monotonic() + START_SECONDS
-    while not is_there(url):
-        assert process.poll() is None, log.read_text()[-2000:]
-        assert time.monotonic() < ends_at, "the server does not start"
-        time.sleep(1)
-    yield f"{url}/v1"
-    process.terminate()
-    process.wait(timeout=60)
+    try:
+        ends_at = time.monotonic() + START_SECONDS
+        while not is_there(url):
+            assert process.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < ends_at, "the server does not start"
+            time.sleep(1)
+        yield f"{url}/v1"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
 
 
 def test_prompts_of_a_build_are_answered(server: str, tmp_path: Path) -> None:
