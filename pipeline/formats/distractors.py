@@ -17,6 +17,8 @@ OBJECT_ROLES = ("cell", "instrument", "device")
 # Of these each thing is given one name, which may be the wider one: what is called a white blood
 # cell may be a neutrophil. Of diseases a source says for each name whether it holds.
 _NAMED_ONCE = (*OBJECT_ROLES, "grade")
+# A pacemaker is no other answer to "How is this image best described?" than "normal".
+_NOT_BESIDE_NORMAL = frozenset({"device", "instrument", "organ", "phase", "structure"})
 _ONE_OF_A_SCALE = ("grade",)
 _STEPS = re.compile(r"\b([0-9A-E])(?: to ([0-9A-E]))?$")
 _LITTLE_WORDS = frozenset({"left", "right", "of", "the", "and", "with", "no"})
@@ -25,19 +27,22 @@ _LITTLE_WORDS = frozenset({"left", "right", "of", "the", "and", "with", "no"})
 def of_image(view: View, label: str) -> list[str]:
     """Terms of the block and role of a label that are surely not in the image, sorted.
 
-    A term of role "normal" goes with any role of its block. Other steps of a scale that has but
-    one step for an image are surely wrong too.
+    A term of role "normal" goes with what may be abnormal in its block. Other steps of a scale
+    that has but one step for an image are surely wrong too.
     """
-    roles = {term(label).role, "normal"}
-    block = view.block_of(label)
-    is_normal = term(label).role == "normal"
+    role, block = term(label).role, view.block_of(label)
     return [
         name
         for name in sorted({*absent(view), *_other_steps(view, label)})
-        if name in block
-        and (is_normal or term(name).role in roles)
-        and label not in implied_by(name)
+        if name in block and _go_together(role, term(name).role) and label not in implied_by(name)
     ]
+
+
+def _go_together(first: str, second: str) -> bool:
+    """Whether terms of two roles may be options of one question."""
+    if "normal" in (first, second):
+        return _NOT_BESIDE_NORMAL.isdisjoint({first, second})
+    return first == second
 
 
 def _other_steps(view: View, label: str) -> set[str]:

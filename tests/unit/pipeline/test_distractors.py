@@ -51,6 +51,16 @@ def test_other_steps_of_the_scale_are_offered_after_the_other_side_only() -> Non
     assert ranked == [near, "musculoskeletal abnormality", "glaucoma"]
 
 
+def test_normal_is_no_other_answer_than_a_device() -> None:
+    manifest = load_manifest("chexpert").manifest
+    known = sample(finding("support device"), absent=("no finding", "pneumonia"))
+    view = View(sample=known, manifest=manifest, labels=labels_of(manifest))
+    assert distractors.of_image(view, "support device") == []
+    known = sample(finding("atelectasis"), absent=("no finding", "fracture"))
+    view = View(sample=known, manifest=manifest, labels=labels_of(manifest))
+    assert distractors.of_image(view, "atelectasis") == ["fracture", "no finding"]
+
+
 def test_what_is_implied_is_never_offered() -> None:
     found = [finding("consolidation", 10)]
     assert surely_absent(("lung opacity", "pneumothorax"), found) == ("pneumothorax",)
