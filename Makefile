@@ -5,15 +5,31 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: demo test test-cluster test-model check clean
+.PHONY: demo smoke test test-train test-cluster test-model check clean
 
 demo: $(VENV)/.demo
 	rm -rf demo-out
 	$(BIN)/gmai-build --source mni152_tissues --out demo-out
 	$(BIN)/python -m pipeline.show demo-out
 
+# Three stages of training on the pairs of the demonstration, with a tiny model, on a processor.
+smoke: $(VENV)/.train
+	rm -rf smoke-out
+	$(BIN)/gmai-build --source mni152_tissues --out smoke-out/pairs
+	$(BIN)/gmai-train --recipe smoke --cpu --data smoke-out/pairs --out smoke-out/run
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+# What needs PyTorch: skipped above where it is not installed.
+test-train: $(STAMP) $(VENV)/.train
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/unit/trainer \
+	  tests/end_to_end/test_train_ranks.py tests/contract/test_startup.py
+
+# One version, so that a tree that passes goes on passing.
+$(VENV)/.train: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[demo,train]' 'torch==2.13.*'
+	@touch $@
 
 # Ray and an S3 server are large and few tests need them: those run here, and are skipped above.
 test-cluster: $(STAMP)
@@ -55,4 +71,4 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) demo-out build dist *.egg-info
+	rm -rf $(VENV) demo-out smoke-out build dist *.egg-info
