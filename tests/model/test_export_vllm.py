@@ -51,6 +51,6 @@ def test_vllm_answers_as_transformers_does(chat_format: str, tmp_path: Path) -> 
     run = subprocess.run(
         [python, str(Path(__file__).parent / "ask_vllm.py"), str(exported),
          str(tmp_path / "picture.png"), str(tmp_path / "prompt.txt"), str(COUNT)],
-        capture_output=True, text=True, check=True, timeout=300,
+        capture_output=True, text=True, check=True, timeout=900,
     )  # fmt: skip
     assert json.loads(run.stdout.rsplit("ANSWER", 1)[1]) == expected
