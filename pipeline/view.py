@@ -172,11 +172,11 @@ class View:
                 found.setdefault(finding.label, []).append(finding)
         # A label of the whole image and its boxes are the same thing, said twice.
         said = [[f for f in same if f.box] or same for same in found.values()]
-        return [self._group(findings) for findings in sorted(said, key=_prominence)]
+        local = {id(finding) for finding in self.local}
+        return [self._group(findings, local) for findings in sorted(said, key=_prominence)]
 
-    def _group(self, findings: list[Finding]) -> Group:
+    def _group(self, findings: list[Finding], local: set[int]) -> Group:
         first = findings[0]
-        local = self.local
         single = len(findings) == 1
         return Group(
             name=named(term(first.label)),
@@ -185,7 +185,7 @@ class View:
             is_region=_has_place(first),
             positions=tuple(
                 dict.fromkeys(
-                    f.position for f in findings if f.position and (f in local or not f.box)
+                    f.position for f in findings if f.position and (id(f) in local or not f.box)
                 )
             ),
             diameter=diameter(first, self.size) if single else "",
