@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 from converters.errors import SettingsError
 from pipeline.captioner import Answer
@@ -33,6 +34,8 @@ class _Engine:
         life: Of the engine that has the others.
         changed: Set when there is something to hand in.
         asked: Set while answers are waited for.
+        gone_since: When it was not reached any more, in seconds of the loop.
+        broken: Why it cannot be asked at all.
     """
 
     mail: EngineMail
@@ -42,6 +45,7 @@ class _Engine:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     gone_since: float | None = None
+    broken: Exception | None = None
 
     def again(self) -> None:
         """Hand in everything anew."""
@@ -110,14 +114,17 @@ class EngineAsker:
         engine.open[question[0]] = engine.unsent[question[0]] = question
         engine.changed.set()
         engine.asked.set()
+        if engine.broken:
+            self._settle(engine, question[0], engine.broken)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        tasks = [
-            self._loop.create_task(work(engine))
-            for engine in self._engines
-            for work in (self._hand_in, self._take_back)
-        ]
+        tasks = []
+        for engine in self._engines:
+            for work in (self._hand_in, self._take_back):
+                task = self._loop.create_task(work(engine))
+                task.add_done_callback(partial(self._fail, engine))
+                tasks.append(task)
         self._loop.run_forever()
         for task in tasks:
             task.cancel()
@@ -159,6 +166,14 @@ class EngineAsker:
             future.set_result(said)
         else:
             future.set_exception(said)
+
+    def _fail(self, engine: _Engine, task: "asyncio.Task[None]") -> None:
+        """Hand on a mistake of ours, here or in the engine, to those who wait."""
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            engine.broken = error
+            for number in list(engine.open):
+                self._settle(engine, number, error)
 
     async def _gone(self, engine: _Engine) -> None:
         now = self._loop.time()

@@ -6,6 +6,7 @@ the one before. Ray's object store carries what a task is given and nothing else
 shards go through the disk that all nodes share.
 """
 
+import contextlib
 import importlib.metadata
 import logging
 import os
@@ -228,11 +229,17 @@ def _require_shared(job: Job, made: Made) -> None:
 
 
 def _finish(engines: Sequence[Any]) -> Asked:
-    """Make files of all journals, then end the engines; what they were asked, together."""
-    asked: list[Asked] = ray.get([engine.finish.remote() for engine in engines])
-    for engine in engines:
-        ray.get(engine.end.remote())
-    return sum(asked[1:], start=asked[0])
+    """Make files of all journals, then end the engines; what they were asked, together.
+
+    Of an engine that dies now, the journals stay, and what it was asked is not counted.
+    """
+    finishing = [engine.finish.remote() for engine in engines]
+    asked = Asked()
+    for engine, ref in zip(engines, finishing, strict=True):
+        with contextlib.suppress(RayActorError):
+            asked += ray.get(ref)
+            ray.get(engine.end.remote())
+    return asked
 
 
 class _RayMail:

@@ -175,6 +175,19 @@ def test_an_engine_that_stays_away_is_said(tmp_path: Path) -> None:
     engine.close()
 
 
+def test_a_mistake_of_the_mail_does_not_leave_a_task_waiting(tmp_path: Path) -> None:
+    class Broken(Engine):
+        async def take(self, client: str) -> tuple[str, list[Reply]]:
+            raise ZeroDivisionError
+
+    engine = Broken(tmp_path, Model())
+    with EngineAsker([engine]) as asker:
+        for request in requests(2):
+            with pytest.raises(ZeroDivisionError):
+                asker.submit(request, b"").result(timeout=60)
+    engine.close()
+
+
 def test_journals_become_files_when_a_room_is_closed(tmp_path: Path) -> None:
     engine = Engine(tmp_path, Model())
     with EngineAsker([engine]) as asker:
