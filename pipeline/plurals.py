@@ -5,15 +5,16 @@ import re
 from converters.vocabulary import Term
 
 _AFTER = re.compile(
-    r" (?:a?typical of|of|in|within|around|with|without|from|on|at|by|after|suspicious for|other than) "
+    r" (?:a?typical of|of|in|within|around|with|without|from|on|at|by|after|suspicious for"
+    r"|other than) "
 )
 _NUMBER = re.compile(r" (?:\d+|[IVX]+(?:-[IVX]+)?[AB]?)$")
 # Latin and other plurals that "s" does not end.
 _PLURAL_ENDS = ("ae", "i", "ganglia", "ata", "mina", "verticula", "bella", "dena", "drusen")
 _PLURAL_WORDS = frozenset(
     {
-        "atria", "bacteria", "ceca", "cilia", "crania", "crura", "femora", "omenta", "opercula", "ostia",
-        "peritonea", "recta", "sacra", "septa", "sterna", "teeth",
+        "atria", "bacteria", "ceca", "cilia", "crania", "crura", "femora", "omenta", "opercula",
+        "ostia", "peritonea", "recta", "sacra", "septa", "sterna", "teeth",
     }
 )  # fmt: skip
 _SINGULAR_ENDS = ("is", "us", "ss")
