@@ -18,9 +18,8 @@ _OF_LAYOUT = {
     "videos": ("av",),
     "slides": ("openslide",),
 }
-_OF_SUFFIX = {
-    ".nii": "nibabel", ".nii.gz": "nibabel", ".mha": "SimpleITK", ".mhd": "SimpleITK",
-    ".h5": "h5py", ".hdf5": "h5py",
+_OF_ENDING = {
+    ".nii": "nibabel", ".mha": "SimpleITK", ".mhd": "SimpleITK", ".h5": "h5py", ".hdf5": "h5py",
 }  # fmt: skip
 _MATLAB_HEAD = 128
 _MATLAB_73 = b"MATLAB 7.3"
@@ -38,20 +37,28 @@ def require_readers(manifest: Manifest, root: Root, cases: Iterable[Case]) -> No
 
 
 def _packages(manifest: Manifest, root: Root, cases: Iterable[Case]) -> Iterator[str]:
+    """By one file of each ending: a source may have millions of files."""
     kind = manifest.layout.kind
     yield from _OF_LAYOUT.get(kind, ())
-    is_matlab_read = False
+    images: dict[str, str] = {}
+    files: dict[str, str] = {}
     for case in cases:
-        if case.fault:
-            continue
-        for path in case.files:
-            name = path.lower()
-            yield from (package for suffix, package in _OF_SUFFIX.items() if name.endswith(suffix))
-            if name.endswith(".mat") and not is_matlab_read:
-                is_matlab_read = True  # those of a source are of one version
-                yield from ("h5py",) if _is_matlab_73(root, path) else ()
-        if kind == "images" and is_dicom_name(case.image):
-            yield "pydicom"
+        if case.fault is None:
+            images.setdefault(_ending(case.image), case.image)
+            files.update((_ending(path), path) for path in case.files)
+    for ending, path in files.items():
+        if ending in _OF_ENDING:
+            yield _OF_ENDING[ending]
+        elif ending == ".gz" and path.lower().endswith(".nii.gz"):
+            yield "nibabel"
+        elif ending == ".mat" and _is_matlab_73(root, path):
+            yield "h5py"
+    if kind == "images" and any(map(is_dicom_name, images.values())):
+        yield "pydicom"
+
+
+def _ending(path: str) -> str:
+    return path[path.rfind(".") :].lower() if "." in path else ""
 
 
 def _is_matlab_73(root: Root, path: str) -> bool:
