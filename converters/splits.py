@@ -14,8 +14,15 @@ from converters.specs.base import (
     SplitByNumber,
     SplitByTable,
     SplitRule,
+    TableFile,
 )
-from converters.tables import read_table, require_columns, rows_by_key
+from converters.tables import (
+    TABLE_BYTES,
+    parse_table,
+    read_table,
+    require_columns,
+    rows_by_key,
+)
 
 _KEY = b"gmai subject split 1"
 _ORDER: dict[str | None, int] = {"test": 2, "validation": 1, "train": 0}
@@ -88,7 +95,7 @@ def _read_lists(rule: SplitByLists, root: Root, paths: Iterable[str]) -> dict[st
     for split, patterns in rule.files.items():
         for pattern in patterns:
             for path, _ in match_paths(pattern, paths):
-                _add_names(listed, root, path, split)
+                _add_names(listed, root, path, split, rule.column)
     if not listed and rule.if_absent == "stop":
         wanted = ", ".join(p for patterns in rule.files.values() for p in patterns)
         raise SourceError(
@@ -116,21 +123,30 @@ def _read_column(rule: SplitByTable, root: Root, listing: Listing) -> dict[str, 
     return listed
 
 
-def _add_names(listed: dict[str, Split], root: Root, path: str, split: Split) -> None:
+def _add_names(
+    listed: dict[str, Split], root: Root, path: str, split: Split, column: str | None
+) -> None:
     try:
-        text = root.read(path).decode("utf-8-sig")
+        names = _names_of(root, path, column)
     except (CaseError, UnicodeDecodeError) as error:
         raise SourceError(
             root.source, f"split list {path}: {error}", "get the file again"
         ) from error
-    for line in text.splitlines():
-        name = line.strip()
+    for name in names:
         if name and listed.setdefault(name, split) != split:
             raise SourceError(
                 root.source,
                 f"{path}: {name!r} is listed for {listed[name]} and for {split}",
                 "mend the lists: a guess would leak the test set",
             )
+
+
+def _names_of(root: Root, path: str, column: str | None) -> list[str]:
+    if column is None:
+        return [line.strip() for line in root.read(path).decode("utf-8-sig").splitlines()]
+    table = parse_table(TableFile(path=path), root.read(path, TABLE_BYTES), root.source, path)
+    require_columns(table, [column], root.source)
+    return [row.values[column] for row in table.rows]
 
 
 def assign_splits(cases: Iterable[Case]) -> list[Case]:

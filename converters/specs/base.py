@@ -99,13 +99,14 @@ class SplitByLists(Strict):
 
     `match` is a template over the fields of the image, for example "{name}.png". Where none
     of the files is there, the build stops, or (`digest`) goes on with a split of its own and
-    says so.
+    says so. Where the lists are csv tables, `column` is the one with the names.
     """
 
     by: Literal["lists"]
     match: Text
     files: dict[SplitName, list[PathPattern]]
     if_absent: Literal["stop", "digest"]
+    column: Text | None = None
 
 
 class SplitByTable(Strict):

@@ -24,7 +24,8 @@ def _write_lists(twin: Twin) -> None:
         names[split].append(fill(rule.match, image.fields))
     for split, patterns in rule.files.items():
         path, _ = path_for(patterns[0], {}, 0)
-        twin.write(path, "".join(f"{name}\n" for name in names[split]))
+        lines = [rule.column, *names[split]] if rule.column else names[split]
+        twin.write(path, "".join(f"{name}\n" for name in lines))
 
 
 def _write_table(twin: Twin) -> None:

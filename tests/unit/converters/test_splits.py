@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.records import Case, Split
-from converters.specs.base import SplitByNumber, SplitByTable, TableFile
+from converters.specs.base import SplitByLists, SplitByNumber, SplitByTable, TableFile
 from converters.splits import OfficialSplit, assign_splits, digest_split
 
 SPLITS: Sequence[Split | None] = ("train", "validation", "test", None)
@@ -120,3 +120,15 @@ def test_a_number_outside_the_ranges_has_no_split(tmp_path: Path, number: str) -
     with pytest.raises(CaseError) as found:
         OfficialSplit(BY_NUMBER, root, root.listing()).of({"case": number})
     assert found.value.reason == "split_unknown"
+
+
+def test_a_list_may_be_a_column_of_a_table(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("n,name\n1,a.png\n")
+    (tmp_path / "test.csv").write_text('n,name\n2,"b,c.png"\n')
+    rule = SplitByLists(
+        by="lists", match="{name}.png", files={"train": ["train.csv"], "test": ["test.csv"]},
+        if_absent="stop", column="name",
+    )  # fmt: skip
+    root = Root(source="toy", folder=tmp_path)
+    split = OfficialSplit(rule, root, root.listing())
+    assert [split.of({"name": name}) for name in ("a", "b,c")] == ["train", "test"]
