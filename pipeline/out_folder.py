@@ -17,13 +17,16 @@ import pyarrow.parquet as pq
 from converters.errors import SettingsError
 from pipeline.build import ASIDE
 from pipeline.card import dataset_card
+from pipeline.croissant import croissant
 from pipeline.digests import canonical
 from pipeline.receipt import ENTRY_KEYS, REJECTION_COLUMNS
 from pipeline.shards import RECEIPT_FILE, SCHEMA_VERSION, sync_folder, write_whole
 from pipeline.version import BUILD_VERSION
 
 CARD_FILE = "README.md"
+CROISSANT_FILE = "croissant.json"
 REJECTIONS_FILE = "rejections.parquet"
+_BESIDE = (RECEIPT_FILE, CARD_FILE, CROISSANT_FILE, REJECTIONS_FILE)
 _KEPT = Path(".gmai") / "sources.json"
 _REJECTIONS = pa.schema([(name, pa.string()) for name in REJECTION_COLUMNS])
 
@@ -54,7 +57,7 @@ def _read_json(path: Path, key: str) -> dict[str, Any] | None:
 
 def is_whole(out: Path) -> bool:
     """Whether a finished build lies here, with all that is written beside its shards."""
-    return all((out / name).is_file() for name in (RECEIPT_FILE, CARD_FILE, REJECTIONS_FILE))
+    return all((out / name).is_file() for name in _BESIDE)
 
 
 def known_sources(out: Path) -> tuple[Entries, dict[str, str]]:
@@ -159,6 +162,7 @@ def close_build(
     aside = _tidy(out, sources, entries)
     _write_rejections(out, [row for name in sources for row in said[name]])
     write_whole(out / CARD_FILE, dataset_card(sources).encode())
+    write_whole(out / CROISSANT_FILE, croissant(sources).encode())
     content = {
         "build_version": BUILD_VERSION,
         "schema_version": SCHEMA_VERSION,

@@ -174,7 +174,7 @@ def own_files_digest(source: str) -> str:
         MANIFESTS / f"{source}.yaml",
         MANIFESTS / "vocabulary.toml",
         MANIFESTS / "relations.csv",
-        *WORD_LISTS,
+        *(MANIFESTS / path.name for path in WORD_LISTS),
         *sorted(TEMPLATES.rglob("*.j2")),
     ]
     try:
