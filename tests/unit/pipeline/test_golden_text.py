@@ -130,3 +130,11 @@ def test_prompt_is_the_golden_one(language: str, golden: Callable[[str, str], No
     pair = pairs_of(SAMPLE, CT, TextSettings(formats=("caption",), languages=(language,)))[0]
     assert isinstance(pair, Pair)
     golden(f"text/prompt.{language}.txt", pair.prompt)
+
+
+def test_facts_of_an_action_name_tool_and_target_in_chinese() -> None:
+    sample, source = SAMPLES["surgical_action"]
+    settings = TextSettings(formats=("surgical_action",), languages=("zh",))
+    pair = pairs_of(sample, load_manifest(source).manifest, settings)[0]
+    assert isinstance(pair, Pair)
+    assert "- 牵拉；器械：抓钳；对象：胆囊" in pair.prompt
