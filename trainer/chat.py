@@ -5,6 +5,7 @@ of the same conversation. A token is supervised where it lies within an answer o
 ends one. An image is one place in the text and as many tokens as the encoder makes of it.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -135,17 +136,28 @@ def tokenize(
 def one_conversation(rows: Sequence[Messages]) -> list[dict[str, str]]:
     """Join conversations about one image into one, with the image in the first turn only.
 
+    They follow one another in the order of a digest of their texts. In the order of a shard a
+    kind of text would always stand at the same place, and a model would learn to answer by the
+    place: asked one question of any kind, it would give an answer of the kind that came first.
+
     Args:
         rows: Conversations of one image, each opening with it, or with no image at all.
     """
     out: list[dict[str, str]] = []
-    for number, messages in enumerate(rows):
+    has_image = any(IMAGE in turn["content"] for turns in rows for turn in turns[:1])
+    for messages in sorted(rows, key=_digest) if len(rows) > 1 else rows:
         for turn in messages:
             content = turn["content"]
-            if number and turn["role"] == "user":
+            if len(rows) > 1 and turn["role"] == "user":
                 content = content.replace(IMAGE, "").strip()
+                content = f"{IMAGE}\n{content}" if has_image and not out else content
             out.append({"role": turn["role"], "content": content})
     return out
+
+
+def _digest(messages: Messages) -> bytes:
+    said = json.dumps([[turn["role"], turn["content"]] for turn in messages])
+    return hashlib.sha256(said.encode()).digest()
 
 
 def _checked_turns(messages: Messages, chat: Chat, images: int) -> list[tuple[str, str]]:

@@ -194,6 +194,22 @@ def test_conversations_about_one_image_become_one_with_the_image_once() -> None:
     assert [turn["content"].count(IMAGE) for turn in joined] == [1, 0, 0, 0]
 
 
+def test_joined_conversations_stand_in_no_order_of_theirs() -> None:
+    asked = [
+        [{"role": "user", "content": f"{IMAGE}\nOf image {n}, part {part}?"}, ANSWER]
+        for n in range(20)
+        for part in "ab"
+    ]
+    firsts = {one_conversation(asked[n : n + 2])[0]["content"][-2] for n in range(0, len(asked), 2)}
+    assert firsts == {"a", "b"}
+    assert one_conversation(asked[:2]) == one_conversation(asked[1::-1])
+
+
+def test_one_conversation_alone_stays_as_it_is() -> None:
+    late = [{"role": "user", "content": f"What is in {IMAGE} here?"}, ANSWER]
+    assert one_conversation([late]) == late
+
+
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_a_tokenizer_tells_its_format(name: str) -> None:
     assert format_of_tokens(CHATS[name].tokenizer.get_vocab()) == FORMATS[name]
