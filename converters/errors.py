@@ -13,6 +13,9 @@ A message has three parts: the source, what was found, what to do.
 """
 
 
+LONGEST_MESSAGE = 1000  # characters of why a case is left out
+
+
 class GmaiError(Exception):
     """A mistake that the user can mend.
 
@@ -54,10 +57,13 @@ class CaseError(Exception):
 
     Args:
         reason: A code of ``[rejection]`` in ``manifests/vocabulary.toml``.
-        message: What was found: names and numbers, never pixel data.
+        message: What was found: names and numbers, never pixel data. Libraries may quote a broken
+            file at length: what is longer than :data:`LONGEST_MESSAGE` is cut.
     """
 
     def __init__(self, reason: str, message: str) -> None:
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[:LONGEST_MESSAGE]}..."
         super().__init__(reason, message)
         self.reason = reason
         self.message = message
