@@ -56,7 +56,8 @@ def ours(model: Path, data: Path, count: int, *, joins: bool) -> dict:
     from trainer.corpus import Build
     from trainer.distributed import Ranks
     from trainer.recipes import RECIPES
-    from trainer.run_stage import StageRun, StageWork
+    from trainer.run_stage import StageWork
+    from trainer.stage_run import StageRun
     from trainer.stages import Stage
 
     rates = dict.fromkeys(("projector", "vision", "language"), RATE)

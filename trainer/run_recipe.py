@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.distributed import Ranks, wait_for_all
-from trainer.run_stage import StageRun, run_stage
+from trainer.run_stage import run_stage
+from trainer.stage_run import StageRun
 
 
 def run_stages(first: StageRun, names: Sequence[str], ranks: Ranks) -> Path:

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from trainer.attention import default_backend, use_attention
 from trainer.batches import Loader, Pack, PackMaker
 from trainer.chat import load_chat
 from trainer.checkpoint import Checkpoints, StageState
-from trainer.corpus import Build, Corpus, load_corpus
+from trainer.corpus import Corpus, load_corpus
 from trainer.distributed import Layout, Ranks, lay_out, wait_for_all
 from trainer.errors import TrainerError
 from trainer.flops import peak_flops, size_of
@@ -30,7 +30,6 @@ from trainer.loss import Trainee
 from trainer.metrics import EVALUATION_FILE, METRICS_FILE, Seeing, StepNumbers, sums_by
 from trainer.parts import Learning, freeze, parameter_groups
 from trainer.plan import Plan, PlanSettings, make_plan, packs_of_rank
-from trainer.recipes import Recipe
 from trainer.save_stage import save_stage_model
 from trainer.stage_record import (
     MODEL_FOLDER,
@@ -39,70 +38,9 @@ from trainer.stage_record import (
     starting_model,
     write_record,
 )
-from trainer.stages import Stage
+from trainer.stage_run import StageRun
 
 HELD_OUT_PACKS = 16
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StageRun:
-    """What a user asked for.
-
-    Attributes:
-        recipe: How it is trained.
-        stage: Which stage of it.
-        builds: What it is trained on.
-        model: Folder that it starts from.
-        out: Folder of the run; the stage gets one of its own in it.
-        seed: Of the order of conversations.
-        workers: Threads that make packs.
-        max_steps: Fewer steps than the plan has; the rate still falls to zero over these.
-        stop_after: Stop after so many steps, to go on later.
-        attention: Backend; what suits the device where None.
-        layout: How the model lies over ranks; what suits the stage where None.
-        kept_checkpoints: How many are kept.
-        is_shown: Whether a person is told how it goes.
-        has_tensorboard: Whether TensorBoard files are written.
-        compiles: Whether layers are compiled, on a GPU.
-    """
-
-    recipe: Recipe
-    stage: Stage
-    builds: Sequence[Build]
-    model: Path
-    out: Path
-    seed: int = 0
-    workers: int = 2
-    max_steps: int | None = None
-    stop_after: int | None = None
-    attention: str | None = None
-    layout: Layout | None = None
-    kept_checkpoints: int = 2
-    is_shown: bool = True
-    has_tensorboard: bool = False
-    compiles: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the stage."""
-        return self.out / self.stage.name
-
-    def decisive(self, model_digest: str) -> dict[str, Any]:
-        """All that decides the weights, for the record and to refuse a resume with other values.
-
-        Checkpointing, evaluation and what is shown decide nothing.
-        """
-        recipe = asdict(self.recipe)
-        for name in ("stages", "checkpoint_steps", "evaluation_steps", "name", "cpu_threads"):
-            recipe.pop(name)
-        return {
-            "recipe": recipe,
-            "stage": asdict(self.stage),
-            "seed": self.seed,
-            "max_steps": self.max_steps,
-            "shares": [build.share for build in self.builds],
-            "model_digest": model_digest,
-        }
 
 
 def run_stage(run: StageRun, ranks: Ranks) -> Path:

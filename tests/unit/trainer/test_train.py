@@ -99,7 +99,8 @@ def test_a_stage_goes_on_with_the_loss_that_the_one_before_ended_with(three_stag
     from trainer.distributed import Ranks
     from trainer.loop import held_out_loss
     from trainer.recipes import RECIPES
-    from trainer.run_stage import StageRun, StageWork
+    from trainer.run_stage import StageWork
+    from trainer.stage_run import StageRun
 
     settings = json.loads((three_stages / STAGES[0] / "settings.json").read_text())
     run = StageRun(
