@@ -12,7 +12,6 @@
 A message has three parts: the source, what was found, what to do.
 """
 
-
 LONGEST_MESSAGE = 1000  # characters of why a case is left out
 
 

@@ -28,8 +28,13 @@ def loaded(module: str, *arguments: str) -> str:
 
 @pytest.mark.parametrize(
     "module",
-    ["pipeline.cli", "pipeline.sources_cli", "trainer.export_command", "trainer.evaluate_command",
-     "trainer.cli"],
+    [
+        "pipeline.cli",
+        "pipeline.sources_cli",
+        "trainer.export_command",
+        "trainer.evaluate_command",
+        "trainer.cli",
+    ],
 )
 def test_help_loads_nothing_heavy(module: str) -> None:
     assert loaded(module, "--help") == "[]"
