@@ -29,7 +29,6 @@ QUESTIONS = ("medical_accuracy", "clarity", "completeness", "relevance")
 _WORST = 5
 _LONGEST_REASON = 500
 _SAMPLING = Sampling(max_tokens=256)
-_TEMPLATE = "prompts/judge.en.j2"
 _RATINGS: dict[str, Json] = {
     name: {"type": "integer", "minimum": 1, "maximum": _WORST} for name in QUESTIONS
 }
@@ -167,8 +166,11 @@ def _request(row: Mapping[str, Any], model: str, revision: str, *, sees_image: b
         "anatomy": list(row["anatomy"]),
         "conversation": keep_lines("\n".join(turns)),
     }
+    language = row["language"]
+    template = f"prompts/judge.{language}.j2"
     system, user = (
-        render(_TEMPLATE, block, variables, language="en", seed="") for block in ("system", "user")
+        render(template, block, variables, language=language, seed="")
+        for block in ("system", "user")
     )
     prompt = ModelPrompt(
         system=system, user=user, schema=canonical(_SCHEMA), needs_image=sees_image

@@ -82,7 +82,12 @@ def _patterns(sequences: list[str] | dict[str, str] | None) -> dict[str, str]:
 
 def tables_of(m: Manifest) -> list[TableFile]:
     """Every table that must be there, each once."""
-    held = [getattr(block, "table", None) for block in m.layout.annotations]
+    held = [
+        getattr(block, "table", None)
+        for block in m.layout.annotations
+        # Without a key, each image has a table of its own.
+        if getattr(block, "key", "") is not None
+    ]
     held.append(getattr(getattr(m.layout, "frames", None), "table", None))
     found = [table for table in held if table]
     if m.layout.split.by == "table" and m.layout.split.if_absent == "stop":

@@ -64,6 +64,7 @@ class TokenBudget:
         self._open_requests = 0
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._is_spent = False
         self.spent = 0
 
     async def reserve(self, tokens: int) -> Reserved:
@@ -103,10 +104,13 @@ class TokenBudget:
         self._changed.set()
 
     def _fits_total(self, tokens: int) -> bool:
-        if self._total is None or self.spent + self._open_tokens + tokens <= self._total:
+        fits = self._total is None or self.spent + self._open_tokens + tokens <= self._total
+        if fits and not self._is_spent:
             return True
-        if self._open_requests:
+        if self._open_requests and not self._is_spent:
             return False  # what is under way may give some back
+        # From now on nothing is sent, however little it takes: the build is about to stop.
+        self._is_spent = True
         raise BudgetSpentError(
             "budget",
             f"{self.spent:,} of {self._total:,} tokens are spent, and one more request may take "

@@ -33,8 +33,12 @@ def join_files(pattern: str, renamed: Mapping[str, str], block: Block) -> Joined
         ManifestError: Nothing is shared, and there are several images: every file would belong
             to every one of them.
     """
-    own = set(block.images[0].fields) if block.images else set()
-    names = [name for name in field_names(pattern) if name in renamed or name in own]
+    names = [
+        name
+        for name in field_names(pattern)
+        # An image whose header is broken lacks the fields that are read from it.
+        if name in renamed or any(name in image.fields for image in block.images)
+    ]
     if not names and len(block.images) > 1:
         raise ManifestError(
             f"{block.source}.yaml",
@@ -55,8 +59,8 @@ def join_files(pattern: str, renamed: Mapping[str, str], block: Block) -> Joined
                 fill(renamed[name], image.fields) if name in renamed else image.fields[name]
                 for name in names
             )
-        except CaseError:
-            continue  # a field of the image is empty: no file can be named by it
+        except (CaseError, KeyError):
+            continue  # a field of the image is empty or not there: no file can be named by it
         if key in groups:
             used.add(key)
             files[image.path] = tuple(groups[key])

@@ -109,3 +109,14 @@ def test_the_message_says_what_to_do() -> None:
 
     with pytest.raises(BudgetSpentError, match="larger --budget-tokens"):
         asyncio.run(run())
+
+
+def test_once_it_is_spent_nothing_is_sent_however_little_it_takes() -> None:
+    async def ask() -> None:
+        budget = TokenBudget(total=100)
+        budget.settle(await budget.reserve(60), 60)
+        for tokens in (50, 1):
+            with pytest.raises(BudgetSpentError):
+                await budget.reserve(tokens)
+
+    asyncio.run(ask())
