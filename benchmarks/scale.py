@@ -139,10 +139,11 @@ def kept(partitions: int) -> None:
 
 def build(address: str, engines: int, root: str, url: str, pipe: Connection) -> None:
     """Build on a cluster; say the exit code and the seconds."""
+    from pipeline.build_settings import BuildSettings
     from pipeline.captioning import Connection as To
     from pipeline.cluster import Cluster
     from pipeline.model_settings import ModelSettings
-    from pipeline.run import BuildSettings, run_build
+    from pipeline.run import run_build
     from pipeline.server_settings import ServerSettings
 
     started = time.monotonic()

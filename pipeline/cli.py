@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _build(arguments: argparse.Namespace) -> int:
     require_fitting(arguments)
-    from pipeline.run import BuildSettings, run_build
+    from pipeline.build_settings import BuildSettings
+    from pipeline.run import run_build
 
     model, connection = None, None
     if arguments.captioner != "template":

@@ -10,107 +10,21 @@ from pathlib import Path
 from rich.console import Console
 
 from converters.errors import SettingsError
-from converters.files import Root
-from converters.manifest import LoadedManifest, load_manifest
-from converters.records import Case, Json
-from converters.roots import find_root
-from converters.select import converter_for
-from pipeline.box_notation import Notation
+from converters.records import Json
 from pipeline.build import Job, Made, already_made
-from pipeline.captioning import Connection
-from pipeline.cluster import Cluster, Share
-from pipeline.digests import FileDigests, default_workers
+from pipeline.build_settings import BuildSettings
+from pipeline.cluster import Share
+from pipeline.digests import default_workers
 from pipeline.distribute import Workers
 from pipeline.executor import Executor
 from pipeline.lease import Lease
-from pipeline.mix import Mix
-from pipeline.model_settings import ModelSettings
 from pipeline.out_folder import close_build, is_whole, known_sources, open_build
-from pipeline.plan import Plan, make_plan, own_files_digest
+from pipeline.planned_source import ListedSource, PlannedSource, list_source, plan_source
 from pipeline.progress import console, progress
 from pipeline.publish import publish
 from pipeline.receipt import SourceResult, rejections_digest
 from pipeline.report import say_asked, say_expectation, say_nothing_written, say_plan, say_results
 from pipeline.shards import shard_paths
-from pipeline.write_text import TextSettings, text_identity
-
-PICTURES_A_PARTITION = 512
-VOLUMES_A_PARTITION = 32
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuildSettings:
-    """What the user asked for; None stands for the default, and no cluster for this machine."""
-
-    sources: tuple[str, ...]
-    root: Path | None
-    out: Path
-    formats: tuple[str, ...]
-    languages: tuple[str, ...]
-    boxes: Notation
-    workers: int | None
-    limit: int | None
-    partition_cases: int | None
-    is_dry_run: bool
-    model: ModelSettings | None = None
-    connection: Connection | None = None
-    retries_failed: bool = False
-    mix: Mix | None = None
-    cluster: Cluster | None = None
-    share: Share | None = None
-    is_digests_only: bool = False
-    publish_url: str | None = None
-
-    @property
-    def text(self) -> TextSettings:
-        """What is written about each sample."""
-        return TextSettings(
-            formats=self.formats,
-            languages=self.languages,
-            boxes=self.boxes,
-            model=self.model,
-            mix=self.mix,
-        )
-
-    @property
-    def in_receipt(self) -> dict[str, Json]:
-        """What the receipt says of them, for each source."""
-        return {
-            "formats": list(self.formats),
-            "languages": list(self.languages),
-            "boxes": self.boxes,
-            "captioner": text_identity(self.text)["captioner"],
-            "model": self.model.identity() if self.model else None,
-            "mix": self.mix.as_json if self.mix else None,
-            "images": "embed",
-            "limit": self.limit,
-        }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Listed:
-    """A source whose files have been listed.
-
-    Attributes:
-        own_files: Digest of the files of ours that decide what is made of it.
-    """
-
-    loaded: LoadedManifest
-    own_files: str
-    root: Root
-    cases: list[Case]
-    partition_cases: int
-
-    @property
-    def name(self) -> str:
-        return self.loaded.manifest.name
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Planned:
-    listed: _Listed
-    plan: Plan
-    jobs: tuple[Job, ...]
 
 
 @dataclass(kw_only=True)
@@ -130,7 +44,7 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
     """
     screen = console()
     with _executor(settings) as workers, _interruptible(screen, settings) as done:
-        listed = [_list_source(settings, name, environ, screen) for name in settings.sources]
+        listed = [list_source(settings, name, environ, screen) for name in settings.sources]
         if settings.is_dry_run:
             for one in listed:
                 say_plan(
@@ -142,7 +56,7 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
         with _out_folder(settings.out), Lease(settings.out, share) as lease:
             if settings.is_digests_only:
                 for one in listed:
-                    _plan_source(settings, one, screen)
+                    plan_source(settings, one, screen)
             elif settings.share:
                 _build_share(settings, settings.share, listed, workers, screen, done)
             else:
@@ -176,7 +90,7 @@ def _processes(settings: BuildSettings) -> int:
 
 def _build(
     settings: BuildSettings,
-    listed: Sequence[_Listed],
+    listed: Sequence[ListedSource],
     lease: Lease,
     workers: Executor,
     screen: Console,
@@ -185,7 +99,7 @@ def _build(
     started = time.monotonic()
     known, broken = known_sources(settings.out)
     _require_no_less(settings, known)
-    planned = [_plan_source(settings, one, screen) for one in listed]
+    planned = [plan_source(settings, one, screen) for one in listed]
     if not broken and not settings.retries_failed and _is_done(settings, planned, known):
         screen.print(f"{settings.out}: nothing to do, every shard is there and up to date")
         return
@@ -220,13 +134,13 @@ def _build(
 def _build_share(
     settings: BuildSettings,
     share: Share,
-    listed: Sequence[_Listed],
+    listed: Sequence[ListedSource],
     workers: Executor,
     screen: Console,
     done: _Progress,
 ) -> None:
     """Make a share of the partitions, put aside: what is whole in the folder stays whole."""
-    planned = [_plan_source(settings, one, screen) for one in listed]
+    planned = [plan_source(settings, one, screen) for one in listed]
     jobs = [job for one in planned for job in one.jobs][share.index :: share.count]
     missing = [j for j in jobs if not already_made(j, retries_failed=settings.retries_failed)]
     _make(settings, [replace(job, is_aside=True) for job in missing], workers, screen, done)
@@ -255,83 +169,9 @@ def _require_no_less(settings: BuildSettings, known: Mapping[str, Mapping[str, J
             )
 
 
-def _list_source(
-    settings: BuildSettings, name: str, environ: Mapping[str, str], screen: Console
-) -> _Listed:
-    loaded = load_manifest(name)
-    own_files = own_files_digest(name)
-    given = settings.root
-    if given and len(settings.sources) > 1:
-        given = given / name
-    root, notes = find_root(loaded.manifest, given, environ)
-    for note in notes:
-        screen.print(f"{name}: {note}")
-    cases = converter_for(loaded.manifest).cases(root)
-    if settings.limit:
-        cases = _first(cases, settings.limit)
-    is_volume = loaded.manifest.layout.kind != "images"
-    default = VOLUMES_A_PARTITION if is_volume else PICTURES_A_PARTITION
-    return _Listed(
-        loaded=loaded,
-        own_files=own_files,
-        root=root,
-        cases=cases,
-        partition_cases=settings.partition_cases or default,
-    )
-
-
-def _first(cases: Sequence[Case], limit: int) -> list[Case]:
-    """The first cases that can be used; faulty ones are not counted against the limit."""
-    usable = [case for case in cases if not case.fault]
-    kept = {case.key for case in usable[:limit]}
-    return [case for case in cases if case.key in kept]
-
-
-def _plan_source(settings: BuildSettings, listed: _Listed, screen: Console) -> _Planned:
-    files = list(dict.fromkeys(f for case in listed.cases if not case.fault for f in case.files))
-    known = FileDigests(
-        kept_in=settings.out / ".gmai" / "digests" / f"{listed.name}.parquet",
-        root=listed.root,
-    )
-    digests: dict[str, str] = {}
-    with progress(screen, f"{listed.name}: digests", len(files), "files") as on_done:
-        done = 0
-
-        def on_read(_size: int) -> None:
-            nonlocal done
-            done += 1
-            on_done(done)
-
-        workers = settings.workers or default_workers()
-        try:
-            digests = known.of(files, workers=workers, on_read=on_read)
-        finally:
-            known.save()
-    plan = make_plan(
-        listed.loaded,
-        listed.cases,
-        digests,
-        partition_cases=listed.partition_cases,
-        text=text_identity(settings.text),
-    )
-    jobs = tuple(
-        Job(
-            partition=partition,
-            root=listed.root,
-            digests={f: digests[f] for c in partition.cases for f in c.files if f in digests},
-            stamps=known.stamps(f for c in partition.cases for f in c.files),
-            own_files=listed.own_files,
-            text=settings.text,
-            out=settings.out,
-        )
-        for partition in plan.partitions
-    )
-    return _Planned(listed=listed, plan=plan, jobs=jobs)
-
-
 def _is_done(
     settings: BuildSettings,
-    planned: Sequence[_Planned],
+    planned: Sequence[PlannedSource],
     known: Mapping[str, Mapping[str, Json]],
 ) -> bool:
     """Whether the receipt already says what this build would make it say."""
