@@ -34,4 +34,14 @@ class Executor(Protocol):
         on_cases: Callable[[int], None],
         connection: Connection | None = None,
     ) -> Generator[Made, None, None]:
-        """Make every partition; yield each as it is done, in any order."""
+        """Make every partition; yield each as it is done, in any order.
+
+        Args:
+            jobs: What to make.
+            on_cases: Called now and then with the number of cases done so far.
+            connection: The model that writes texts, if one does.
+
+        Raises:
+            GmaiError: A partition cannot be made, or the model cannot be asked any more.
+            OSError: The disk cannot be written.
+        """

@@ -12,9 +12,7 @@ prompt and no image is repeated in an error.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from types import TracebackType
 from typing import TypeAlias
 
 import httpx2
@@ -22,9 +20,9 @@ import openai
 
 from converters.errors import GmaiError, SettingsError
 from pipeline.captioner import Answer, Usage
-from pipeline.chat_body import Body, body_of, media_type, most_tokens
-from pipeline.digests import digest_bytes
+from pipeline.chat_body import Body, body_of, most_tokens
 from pipeline.limited_reply import limit_reply
+from pipeline.model_captioner import ModelCaptionerBase, OnAnswer, require_named_image
 from pipeline.model_request import Request
 from pipeline.pace import Turns, again, backoff_seconds
 from pipeline.reply import (
@@ -40,12 +38,11 @@ _NO_KEY = "none"  # what servers without keys are told
 _CONNECT_SECONDS = 10.0
 _REFUSED_AT_FIRST = 20  # prompts refused in a row, none answered before: it is not the prompts
 
-OnAnswer: TypeAlias = Callable[[Answer], None]
 Said: TypeAlias = httpx2.Response | openai.APIError | TimeoutError
 
 
-class OpenAICaptioner:
-    """Asks OpenAI-compatible servers; used as a context, or closed by hand.
+class OpenAICaptioner(ModelCaptionerBase):
+    """Asks OpenAI-compatible servers.
 
     Attributes:
         name: "openai".
@@ -76,17 +73,6 @@ class OpenAICaptioner:
         self._thread = threading.Thread(target=self._run, name="gmai-openai", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> "OpenAICaptioner":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     @property
     def peak(self) -> int:
         """The most requests that were in flight at once."""
@@ -95,17 +81,7 @@ class OpenAICaptioner:
     def submit(
         self, request: Request, image: bytes = b"", on_answer: OnAnswer = lambda _answer: None
     ) -> "Future[Answer]":
-        """Begin to ask; returns at once. May be called from any thread.
-
-        Args:
-            request: What is asked.
-            image: The image that its digest is of, PNG or JPEG; b"" where it has none.
-            on_answer: Called with a whole answer before the future has it, in the thread of the
-                loop; what it raises is the future's.
-
-        Returns:
-            The answer, or the error of this prompt as an answer; it raises GmaiError where no
-            prompt can be answered any more.
+        """Begin to ask, see :meth:`ModelCaptionerBase.submit`.
 
         Raises:
             SettingsError: Images may not be sent.
@@ -115,24 +91,6 @@ class OpenAICaptioner:
         future: Future[Answer] = Future()
         self._loop.call_soon_threadsafe(self._begin, request, image, on_answer, future)
         return future
-
-    def caption(
-        self, requests: Sequence[Request], images: Mapping[str, bytes] | None = None
-    ) -> list[Answer]:
-        """One answer a request, in order; as many as there are requests.
-
-        Args:
-            requests: What is asked.
-            images: Images by their digest.
-
-        Raises:
-            GmaiError: No prompt can be answered any more.
-        """
-        held = images or {}
-        futures = [
-            self.submit(request, held.get(request.image_digest, b"")) for request in requests
-        ]
-        return [future.result() for future in futures]
 
     def close(self) -> None:
         """Stop; what is in flight is given up."""
@@ -149,9 +107,7 @@ class OpenAICaptioner:
                 "a prompt comes with an image, and images do not leave this machine",
                 "allow it with --allow-image-egress, or use the mode facts",
             )
-        media_type(image)
-        if digest_bytes(image) != request.image_digest:
-            raise ValueError("the image is not the one that the request names")
+        require_named_image(request, image)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

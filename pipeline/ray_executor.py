@@ -77,12 +77,7 @@ class RayWorkers:
         on_cases: Callable[[int], None],
         connection: Connection | None = None,
     ) -> Generator[Made, None, None]:
-        """Make every partition; yield each as it is done, in any order.
-
-        Args:
-            jobs: What to make.
-            on_cases: Called now and then with the number of cases done so far.
-            connection: The model that writes texts, if one does.
+        """Make every partition, see :meth:`pipeline.executor.Executor.make_all`.
 
         Raises:
             GmaiError: The cluster is not there, a partition breaks every process that makes it, or

@@ -8,28 +8,23 @@ in the engine's process.
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from types import TracebackType
-from typing import TypeAlias
 
 from converters.errors import SettingsError
 from pipeline.captioner import Answer, Usage
-from pipeline.chat_body import media_type
-from pipeline.digests import canonical, digest_bytes
+from pipeline.digests import canonical
 from pipeline.engine_jobs import Job
 from pipeline.engine_messages import VLLM_ENGINE, EngineProcess, EngineStarter, Said, Start
 from pipeline.engine_settings import EngineRun, EngineSettings, stated
 from pipeline.engine_watch import EngineWatch
+from pipeline.model_captioner import ModelCaptionerBase, OnAnswer, require_named_image
 from pipeline.model_request import Request
 
 _REFUSED_AT_FIRST = 20  # prompts refused in a row, none answered before: it is not the prompts
 
-OnAnswer: TypeAlias = Callable[[Answer], None]
 
-
-class VllmCaptioner:
-    """Asks a model that runs here; used as a context, or closed by hand.
+class VllmCaptioner(ModelCaptionerBase):
+    """Asks a model that runs here.
 
     Attributes:
         name: "vllm".
@@ -70,17 +65,6 @@ class VllmCaptioner:
         starter = start or (lambda place: start_vllm(self.engine, run, place))
         self._watch = EngineWatch(starter, run, most, self._note)
 
-    def __enter__(self) -> "VllmCaptioner":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     @property
     def starts(self) -> int:
         """How often an engine was started."""
@@ -94,17 +78,7 @@ class VllmCaptioner:
     def submit(
         self, request: Request, image: bytes = b"", on_answer: OnAnswer = lambda _answer: None
     ) -> "Future[Answer]":
-        """Begin to ask; returns at once. May be called from any thread.
-
-        Args:
-            request: What is asked.
-            image: The image that its digest is of, PNG or JPEG; b"" where it has none.
-            on_answer: Called with a whole answer before the future has it, in a thread of the
-                captioner; what it raises is the future's.
-
-        Returns:
-            The answer, or the error of this prompt as an answer; it raises GmaiError where no
-            prompt can be answered any more.
+        """Begin to ask, see :meth:`ModelCaptionerBase.submit`.
 
         Raises:
             ValueError: The request is for another model, or the image is not the one that it names.
@@ -112,30 +86,10 @@ class VllmCaptioner:
         if (request.model, request.revision) != (self.model, self.revision):
             raise ValueError("the request is for another model")
         if request.image_digest:
-            media_type(image)
-            if digest_bytes(image) != request.image_digest:
-                raise ValueError("the image is not the one that the request names")
+            require_named_image(request, image)
         job = Job(request=request, image=image, on_answer=on_answer, future=Future())
         self._watch.put(job)
         return job.future
-
-    def caption(
-        self, requests: Sequence[Request], images: Mapping[str, bytes] | None = None
-    ) -> list[Answer]:
-        """One answer a request, in order; as many as there are requests.
-
-        Args:
-            requests: What is asked.
-            images: Images by their digest.
-
-        Raises:
-            GmaiError: No prompt can be answered any more.
-        """
-        held = images or {}
-        futures = [
-            self.submit(request, held.get(request.image_digest, b"")) for request in requests
-        ]
-        return [future.result() for future in futures]
 
     def close(self) -> None:
         """End the engines; what is in flight is given up."""
