@@ -112,7 +112,9 @@ class EngineWatch:
                 self._run_one(place)
         except GmaiError as error:
             self._fail(error)
-        except BaseException:  # nobody waits for an answer that cannot come
+        except BaseException:
+            # Whatever ends this thread: nobody is left to wait for an answer that cannot come. It
+            # is raised again for the one who mends it; those who wait learn that it ended.
             self._fail(GmaiError("captioner", "the watch over the engine ended", "report it"))
             raise
 

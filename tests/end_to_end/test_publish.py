@@ -101,8 +101,8 @@ def test_an_out_folder_is_no_url(root: Path, capsys: pytest.CaptureFixture[str])
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A bucket of an S3 server on this machine."""
-    server_of = pytest.importorskip("moto.server", reason="needs moto; .ci/run has a stage for it")
-    s3fs = pytest.importorskip("s3fs", reason="needs s3fs; .ci/run has a stage for it")
+    server_of = pytest.importorskip("moto.server", reason="needs moto: make test-cluster")
+    s3fs = pytest.importorskip("s3fs", reason="needs s3fs: make test-cluster")
     server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()

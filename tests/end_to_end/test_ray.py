@@ -1,6 +1,6 @@
 """Builds on a Ray cluster: the same bytes as on one machine, whatever dies while they are made.
 
-They need the extra `ray` and run in a stage of their own, see `.ci/run`.
+They need the extra `ray` and run apart from `.ci/run`: `make test-cluster`.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.fakes import build_twin
 from tests.fakes.model_server import ModelServer, Say
 from tests.fakes.model_writer import write_truth
 
-ray = pytest.importorskip("ray", reason="needs the extra ray; .ci/run has a stage for it")
+ray = pytest.importorskip("ray", reason="needs the extra ray: make test-cluster")
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.slow,

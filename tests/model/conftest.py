@@ -1,6 +1,6 @@
 """Real models in real engines, on the CPU; what is not installed is said and skipped.
 
-Marked ``model`` by their folder. ``.ci/run`` runs them as a stage of its own, in an environment
+Marked ``model`` by their folder. ``.ci/model`` runs them, apart from ``.ci/run``, in an environment
 with vLLM; see docs/captioners.md.
 """
 
