@@ -72,7 +72,7 @@ class PackMaker:
         chat: Tokenizer and format.
         images: How pictures are brought to size.
         max_tokens: Longest conversation, as planned.
-        change: Changes rows before they are tokenized: how a control shuffles pictures.
+        reader: Reads the rows.
     """
 
     def __init__(
@@ -128,6 +128,8 @@ class PackMaker:
             rows = self._reader.rows(document)
         except (OSError, pa.ArrowException):
             return self._unreadable(document, "shard_unreadable")
+        if len({row.image_digest for row in rows}) > 1:
+            raise _changed(document, "rows of several images, where one was planned")
         row = self._tokenized(document, [row.messages for row in rows])
         if not document.images:
             return _Read(row=row, picture=None, reason=None)

@@ -1,5 +1,7 @@
 """All conversations of the builds that a run trains on, numbered in one order for every rank."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.shards import RECEIPT_FILE, SCHEMA_VERSION, shard_notes, shard_paths
+from pipeline.shards import RECEIPT_FILE, SCHEMA_VERSION, shard_notes
 from trainer.errors import TrainerError
 from trainer.lengths import SPLITS, Lengths, LengthSettings, lengths_of
 from trainer.plan import SourcePart
@@ -47,6 +49,30 @@ class Build:
         if not 0 < value <= 100:  # more than a hundred times is a slip of the pen
             raise TrainerError(f"--data {text}", f"{share!r} is no share", "write OUT:0.5, say")
         return Build(folder=Path(folder).expanduser(), share=value)
+
+    def shards(self) -> dict[str, str]:
+        """The digest of each shard by its path in the folder, as the receipt lists them.
+
+        Raises:
+            TrainerError: No build was finished there.
+        """
+        receipt = self.folder / RECEIPT_FILE
+        try:
+            entries = json.loads(receipt.read_text("utf-8"))["sources"].values()
+            return {s["path"]: s["digest"] for entry in entries for s in entry["shards"]}
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise TrainerError(
+                str(self.folder), f"no {RECEIPT_FILE}: no build was finished there",
+                "run gmai-build --out with this folder, to its end"
+            ) from error  # fmt: skip
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise TrainerError(
+                str(receipt), f"is no receipt of a build: {error}", "build again"
+            ) from error
+
+    def digest(self) -> str:
+        """Digest of what is in its shards, wherever the folder lies."""
+        return f"sha256:{hashlib.sha256(json.dumps(self.shards()).encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,11 +141,12 @@ def load_corpus(
         TrainerError: A build is not finished, of another schema, or named twice; or there is
             nothing to train on.
     """
-    shards = [(build, shard) for build in _distinct(builds) for shard in _shards(build)]
-    tables = [_table(build, shard, settings, spare_folder) for build, shard in shards]
+    shards = [(build, build.folder / path, digest) for build in _distinct(builds)
+              for path, digest in build.shards().items()]  # fmt: skip
+    tables = [_table(*shard, settings, spare_folder) for shard in shards]
     code = SPLITS.index(split)
     members: dict[tuple[int, str, int], list[tuple[int, npt.NDArray[np.int64]]]] = {}
-    for place, (build, _) in enumerate(shards):
+    for place, (build, *_) in enumerate(shards):
         for source, images, rows in _groups(tables[place], code):
             name = source if images else f"{source} {_TEXT}"
             key = (builds.index(build), name, images)
@@ -138,7 +165,7 @@ def load_corpus(
         unusable.update(table.unusable)
     empty = [np.zeros(0, np.int32)]
     return Corpus(
-        parts=tuple(parts), unusable=unusable, _shards=tuple(shard for _, shard in shards),
+        parts=tuple(parts), unusable=unusable, _shards=tuple(shard for _, shard, _ in shards),
         _tables=tuple(tables), _shard_of=np.concatenate(shard_of or empty),
         _row_of=np.concatenate(row_of or empty),
     )  # fmt: skip
@@ -152,26 +179,12 @@ def _distinct(builds: Sequence[Build]) -> Sequence[Build]:
     return builds
 
 
-def _shards(build: Build) -> list[Path]:
-    try:
-        return shard_paths(build.folder)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise TrainerError(
-            str(build.folder), f"no {RECEIPT_FILE}: no build was finished there",
-            "run gmai-build --out with this folder, to its end"
-        ) from error  # fmt: skip
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise TrainerError(
-            str(build.folder / RECEIPT_FILE), f"is no receipt of a build: {error}", "build again"
-        ) from error
-
-
 def _table(
-    build: Build, shard: Path, settings: LengthSettings, spare_folder: Path | None
+    build: Build, shard: Path, digest: str, settings: LengthSettings, spare_folder: Path | None
 ) -> Lengths:
     kept = [build.folder / ".gmai" / "lengths"]
     kept += [spare_folder] if spare_folder else []
-    table = lengths_of(shard, settings, kept)
+    table = lengths_of(shard, digest, settings, kept)
     version = shard_notes(shard).get("gmai.schema_version")
     if version != SCHEMA_VERSION:
         raise TrainerError(

@@ -72,11 +72,14 @@ class LengthSettings:
         return state.hexdigest()
 
 
-def lengths_of(shard: Path, settings: LengthSettings, folders: Sequence[Path]) -> Lengths:
+def lengths_of(
+    shard: Path, digest: str, settings: LengthSettings, folders: Sequence[Path]
+) -> Lengths:
     """Lengths of a shard, from a table kept in one of the folders or made and kept now.
 
     Args:
         shard: A parquet file of a build.
+        digest: Of the file, as the receipt of the build has it.
         settings: See :class:`LengthSettings`.
         folders: Where tables are looked for; kept in the first that can be written.
 
@@ -87,7 +90,7 @@ def lengths_of(shard: Path, settings: LengthSettings, folders: Sequence[Path]) -
         size = shard.stat().st_size
     except OSError as error:
         raise TrainerError(str(shard), "the shard is not there", "build it again") from error
-    key = hashlib.sha256(f"{shard.name} {size} {settings.fingerprint()}".encode()).hexdigest()[:20]
+    key = hashlib.sha256(f"{digest} {size} {settings.fingerprint()}".encode()).hexdigest()[:20]
     for folder in folders:
         kept = _load(folder / f"{key}.npz")
         if kept is not None:

@@ -57,7 +57,7 @@ def run_stage(run: StageRun, ranks: Ranks) -> Path:
     if record is not None:
         if record["settings"] != json.loads(json.dumps(run.decisive(digest))):
             raise TrainerError(
-                str(run.folder), "holds a stage that ended with other settings",
+                str(run.folder), "holds a stage that ended with other settings or other data",
                 "name another --out, or remove the folder"
             )  # fmt: skip
         return run.folder
@@ -243,7 +243,7 @@ class StageWork:
             return 0
         state = self._checkpoints.state(place)
         for found, expected, what in (
-            (state.setup, self._setup, "other settings or another starting model"),
+            (state.setup, self._setup, "other settings, other data or another starting model"),
             (state.plan, self.plan.digest(), "other data"),
         ):
             if found != expected:

@@ -68,5 +68,6 @@ class StageRun:
             "seed": self.seed,
             "max_steps": self.max_steps,
             "shares": [build.share for build in self.builds],
+            "data": [build.digest() for build in self.builds],
             "model_digest": model_digest,
         }

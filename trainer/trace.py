@@ -35,12 +35,18 @@ def corpus_of_stage(folder: Path) -> Corpus:
     """The conversations that a stage was trained on, numbered as it numbered them.
 
     Raises:
-        TrainerError: Builds or model have gone.
+        TrainerError: Builds or model have gone, or a build was made anew since.
     """
     content = json.loads((folder / SETTINGS_FILE).read_text("utf-8"))
     settings = content["settings"]
     shares = zip(content["builds"], settings["shares"], strict=True)
     builds = [Build(folder=Path(place), share=share) for place, share in shares]
+    for build, digest in zip(builds, settings["data"], strict=True):
+        if build.digest() != digest:
+            raise TrainerError(
+                str(build.folder), "holds other shards than the stage was trained on",
+                "build again what it was trained on"
+            )  # fmt: skip
     lengths = LengthSettings(
         chat=load_chat(Path(content["model"])), max_tokens=settings["recipe"]["pack_tokens"],
         joins_rows=settings["recipe"]["joins_rows"],

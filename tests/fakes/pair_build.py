@@ -71,7 +71,8 @@ def write_build(folder: Path, images: Sequence[MadeImage], shards: int = 1) -> P
                 digest = f"sha256:{hashlib.sha256(image.data).hexdigest()}" if image.data else ""
                 writer.write_image(image.data, digest, _rows(image, digest))
             writer.commit({})
-        paths.append({"path": path.relative_to(folder).as_posix()})
+        digest = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        paths.append({"path": path.relative_to(folder).as_posix(), "digest": digest})
     receipt = {"schema_version": "1", "sources": {"made": {"shards": paths}}}
     (folder / "build.json").write_text(json.dumps(receipt), encoding="utf-8")
     return folder

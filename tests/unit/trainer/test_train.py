@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -307,3 +308,28 @@ def test_the_losses_of_ten_steps_are_known(
     golden("trainer/losses.txt", "".join(
         f"{line['step']} {line['loss']:.3f}\n" for line in lines(tmp_path / STAGES[2])
     ))  # fmt: skip
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_the_same_words_about_other_pictures_are_other_data(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], is_ended: bool
+) -> None:
+    images = color_images(1)
+    build = write_build(tmp_path / "build", images)
+    words = ("--out", tmp_path / "run", "--stage", STAGES[0], "--max-steps", 2)
+    assert train(*words, *(() if is_ended else ("--stop-after", 1)), data=build) == 0
+    swapped = zip(images, reversed(images), strict=True)
+    write_build(build, [replace(image, data=other.data) for image, other in swapped])
+    assert train(*words, data=build) == 2
+    assert "other data" in capsys.readouterr().err
+
+
+def test_a_step_is_not_traced_to_what_a_build_holds_now(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = write_build(tmp_path / "build", color_images(1))
+    words = ("--out", tmp_path / "run", "--stage", STAGES[0], "--max-steps", 1)
+    assert train(*words, data=build) == 0
+    write_build(build, color_images(1)[::-1])
+    assert main(["trace", str(tmp_path / "run"), "--step", "0"]) == 2
+    assert "holds other shards than the stage was trained on" in capsys.readouterr().err
