@@ -5,8 +5,10 @@
 Each contender trains all parts for one epoch over the same rows, in a process of its own, in
 float32 with AdamW. The others pad each batch to its longest row, as they do for models that see.
 What is printed: samples and text tokens a second by the clock, seconds of processor time a
-sample, which other work on the machine disturbs less, padding, and peak memory. The text tokens
-are those of the rows, the same for all. TRL is measured where it is installed.
+sample, which other work on the machine disturbs less, padding, and peak memory. Padding is the
+share of the tokens that go through the model and belong to no row, counted in what the model is
+given; of TRL, whose collator is its own, it is not counted. The text tokens are those of the rows,
+the same for all. TRL is measured where it is installed.
 """
 
 import argparse
@@ -36,6 +38,7 @@ def rows_of(data: Path, count: int) -> list[dict]:
 
 def small_build(data: Path, count: int, out: Path) -> Path:
     """A build of these rows alone, for gmai-train."""
+    from pipeline.digests import digest_file
     from pipeline.shards import ShardWriter, read_shards
 
     every = (row for row in read_shards(data) if row["split"] == "train")
@@ -44,7 +47,8 @@ def small_build(data: Path, count: int, out: Path) -> Path:
             image = row.pop("image")
             writer.write_image(image["bytes"], row["image_digest"], [{**row, "image": "x"}])
         writer.commit({})
-    receipt = {"sources": {"rows": {"shards": [{"path": "rows.parquet"}]}}}
+    shard = {"path": "rows.parquet", "digest": digest_file(out / "rows.parquet")}
+    receipt = {"sources": {"rows": {"shards": [shard]}}}
     (out / "build.json").write_text(json.dumps(receipt), encoding="utf-8")
     return out
 
@@ -53,6 +57,7 @@ def ours(model: Path, data: Path, count: int, *, joins: bool) -> dict:
     """One epoch of gmai-train."""
     from dataclasses import replace
 
+    from trainer.batches import NO_DOCUMENT
     from trainer.corpus import Build
     from trainer.distributed import Ranks
     from trainer.recipes import RECIPES
@@ -74,7 +79,11 @@ def ours(model: Path, data: Path, count: int, *, joins: bool) -> dict:
         )  # fmt: skip
         run.folder.mkdir()
         work = StageWork(run, model, "", Ranks())
-        work.trainee  # noqa: B018 - loading is not timed
+        sizes = []
+        # Loading is not timed.
+        work.trainee.register_forward_pre_hook(lambda _, given: sizes.append(
+            (int((given[0].owner != NO_DOCUMENT).sum()), given[0].ids.numel())
+        ))  # fmt: skip
         work.plan  # noqa: B018 - nor is planning, which is done once for all runs
         work._finish = lambda _: None  # nor is writing the model
         work._checkpoints.save = lambda *_: out
@@ -85,7 +94,13 @@ def ours(model: Path, data: Path, count: int, *, joins: bool) -> dict:
         lines = [json.loads(line) for line in text.splitlines()]
         waited = sum(line["data_wait"] * line["seconds"] for line in lines)
         seconds = sum(line["seconds"] for line in lines)
-    return {**told, "padding": 0.0, "data wait": waited / seconds}
+    return {**told, "padding": padding(sizes), "data wait": waited / seconds}
+
+
+def padding(sizes: list[tuple[int, int]]) -> float:
+    """Share of the tokens of some batches that belong to no row."""
+    real, whole = (sum(column) for column in zip(*sizes, strict=True))
+    return 1 - real / whole
 
 
 def timed(start: tuple[float, float]) -> dict:
@@ -129,8 +144,7 @@ def transformers_trainer(model: Path, data: Path, count: int) -> dict:
         start = time.perf_counter(), time.process_time()
         trainer.train()
         told = timed(start)
-    real, padded = (sum(column) for column in zip(*sizes, strict=True))
-    return {**told, "padding": 1 - real / padded}
+    return {**told, "padding": padding(sizes)}
 
 
 def arguments(folder: str) -> dict:
