@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from converters.annotations.boxes import Marked, parse_number, say_boxes
 from converters.annotations.contract import Block, Index, Question, Said
+from converters.annotations.joins import keys_of_images
 from converters.annotations.readers import agreed_boxes
 from converters.errors import CaseError, SourceError
-from converters.pattern import fill, template_names
-from converters.records import Box, Entry, Fault, Json
+from converters.pattern import template_names
+from converters.records import Box, Entry, Json
 from converters.specs.annotations import BoxTable
 from converters.tables import Row, read_table, require_columns, rows_by_key
 
@@ -33,17 +34,10 @@ def index(spec: BoxTable, block: Block) -> Index:
         _require_known(spec, row, table.path, block.source)
     keyed, keyless = rows_by_key(table, spec.key)
     entries: dict[str, Entry] = {}
-    faults: dict[str, Fault] = {}
-    used: set[str] = set()
-    for image in block.images:
-        try:
-            key = fill(spec.match, image.fields)
-        except CaseError as error:
-            faults[image.path] = Fault(reason=error.reason, message=error.message)
-            continue
-        if key in keyed:
-            used.add(key)
-            entries[image.path] = _entry(spec, table.path, keyed[key])
+    keys, faults = keys_of_images(spec.match, keyed, block)
+    used = set(keys.values())
+    for image, key in keys.items():
+        entries[image] = _entry(spec, table.path, keyed[key])
     orphans = [(key, f"{len(rows)} boxes") for key, rows in keyed.items() if key not in used]
     orphans += [(f"row {row.number}", "no name of an image") for row in keyless]
     return Index(

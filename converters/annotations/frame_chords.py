@@ -7,12 +7,12 @@ import numpy as np
 
 from converters.annotations.contract import Block, Index, Question, Said
 from converters.annotations.frames import frame_number
+from converters.annotations.joins import keys_of_images
 from converters.errors import CaseError
 from converters.facts import region_finding
 from converters.files import Root
 from converters.imaging.outlines import Points, outline_points, outline_region, overhang
-from converters.pattern import fill
-from converters.records import Entry, Fault
+from converters.records import Entry
 from converters.specs.videos import FrameChords
 from converters.tables import read_table, require_columns, rows_by_key
 from converters.vocabulary import term
@@ -30,20 +30,13 @@ def index(spec: FrameChords, block: Block) -> Index:
     require_columns(table, [spec.frame, *spec.ends], block.source)
     keyed, keyless = rows_by_key(table, spec.key)
     entries: dict[str, Entry] = {}
-    faults: dict[str, Fault] = {}
-    used: set[str] = set()
-    for image in block.images:
-        try:
-            key = fill(spec.match, image.fields)
-        except CaseError as error:
-            faults[image.path] = Fault(reason=error.reason, message=error.message)
-            continue
-        if key in keyed:
-            used.add(key)
-            rows: list[Any] = [
-                {name: row.values[name] for name in (spec.frame, *spec.ends)} for row in keyed[key]
-            ]
-            entries[image.path] = Entry(table=table.path, values=rows)
+    keys, faults = keys_of_images(spec.match, keyed, block)
+    used = set(keys.values())
+    for image, key in keys.items():
+        rows: list[Any] = [
+            {name: row.values[name] for name in (spec.frame, *spec.ends)} for row in keyed[key]
+        ]
+        entries[image] = Entry(table=table.path, values=rows)
     orphans = [(f"{table.path}:{key}", keyed[key][0].number) for key in keyed if key not in used]
     orphans += [(f"{table.path}:row {row.number}", row.number) for row in keyless]
     return Index(

@@ -1,11 +1,12 @@
-"""Annotation files joined with images by the placeholders that their patterns share."""
+"""How images are joined with files, by shared placeholders, and with keyed rows, by a template."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from converters.annotations.contract import Block
 from converters.errors import CaseError, ManifestError
 from converters.pattern import field_names, fill, match_paths
+from converters.records import Fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,3 +67,26 @@ def join_files(pattern: str, renamed: Mapping[str, str], block: Block) -> Joined
             files[image.path] = tuple(groups[key])
     orphans = tuple(tuple(group) for key, group in groups.items() if key not in used)
     return Joined(files=files, orphans=orphans)
+
+
+def keys_of_images(
+    match: str, known: Container[str], block: Block
+) -> tuple[dict[str, str], dict[str, Fault]]:
+    """The key of each image of which something is known, and why others have none; by path.
+
+    Args:
+        match: Template over the fields of an image.
+        known: Keys of which something is known.
+        block: Images and listing.
+    """
+    keys: dict[str, str] = {}
+    faults: dict[str, Fault] = {}
+    for image in block.images:
+        try:
+            key = fill(match, image.fields)
+        except CaseError as error:
+            faults[image.path] = Fault(reason=error.reason, message=error.message)
+            continue
+        if key in known:
+            keys[image.path] = key
+    return keys, faults

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from converters.annotations.contract import Block, Index, Question, Said
+from converters.annotations.joins import keys_of_images
 from converters.annotations.own_words import cleaned, without_gaps
 from converters.annotations.text_rows import fields_of, rows_of
 from converters.errors import CaseError
-from converters.pattern import fill
 from converters.records import Entry, Exchange, Fault, Json
 from converters.specs.own_texts import OwnTexts
 
@@ -21,30 +21,22 @@ def index(spec: OwnTexts, block: Block) -> Index:
     path, keyed, keyless = rows_of(spec, spec.key, columns, block)
     fields: dict[str, Mapping[str, str]] = {}
     entries: dict[str, Entry] = {}
-    faults: dict[str, Fault] = {}
-    used: set[str] = set()
-    for image in block.images:
-        try:
-            key = fill(spec.match, image.fields)
-        except CaseError as error:
-            faults[image.path] = Fault(reason=error.reason, message=error.message)
-            continue
-        if key not in keyed:
-            continue
-        used.add(key)
+    keys, faults = keys_of_images(spec.match, keyed, block)
+    used = set(keys.values())
+    for image, key in keys.items():
         texts = {tuple(row.values[name] for name in columns) for row in keyed[key]}
         if len(texts) > 1:
             message = f"{len(texts)} texts that differ have the key {key}"
-            faults[image.path] = Fault(reason="labels_contradict", message=message)
+            faults[image] = Fault(reason="labels_contradict", message=message)
             continue
         own = fields_of(keyed[key], spec.fields)
         if own is None:
             message = f"rows of {key} differ in {', '.join(spec.fields)}"
-            faults[image.path] = Fault(reason="labels_contradict", message=message)
+            faults[image] = Fault(reason="labels_contradict", message=message)
             continue
-        fields[image.path] = own
+        fields[image] = own
         values: dict[str, Json] = dict(zip(columns, next(iter(texts)), strict=True))
-        entries[image.path] = Entry(table=path, values=values)
+        entries[image] = Entry(table=path, values=values)
     orphans = [(key, "a text without its image") for key in keyed if key not in used]
     orphans += [(f"row {row.number}", "no name of an image") for row in keyless]
     return Index(

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from converters.annotations.asked import usable
 from converters.annotations.contract import Block, Index, Question, Said
-from converters.annotations.joins import join_files
+from converters.annotations.joins import join_files, keys_of_images
 from converters.annotations.own_words import cleaned
 from converters.annotations.text_rows import counts, fields_of, rows_of
 from converters.errors import CaseError, SourceError
-from converters.pattern import fill
 from converters.records import Entry, Exchange, Fault, Json
 from converters.specs.own_texts import QuestionTable
 from converters.tables import Row, parse_table, require_columns
@@ -28,24 +27,16 @@ def index(spec: QuestionTable, block: Block) -> Index:
     path, keyed, keyless = rows_of(spec, spec.key, _columns(spec), block)
     entries: dict[str, Entry] = {}
     fields: dict[str, Mapping[str, str]] = {}
-    faults: dict[str, Fault] = {}
-    used: set[str] = set()
-    for image in block.images:
-        try:
-            key = fill(spec.match, image.fields)
-        except CaseError as error:
-            faults[image.path] = Fault(reason=error.reason, message=error.message)
-            continue
-        if key not in keyed:
-            continue
-        used.add(key)
+    keys, faults = keys_of_images(spec.match, keyed, block)
+    used = set(keys.values())
+    for image, key in keys.items():
         own = fields_of(keyed[key], spec.fields)
         if own is None:
             message = f"questions about {key} differ in {', '.join(spec.fields)}"
-            faults[image.path] = Fault(reason="labels_contradict", message=message)
+            faults[image] = Fault(reason="labels_contradict", message=message)
             continue
-        fields[image.path] = own
-        entries[image.path] = Entry(table=path, values=_asked(spec, keyed[key]))
+        fields[image] = own
+        entries[image] = Entry(table=path, values=_asked(spec, keyed[key]))
     orphans = [
         (f"{path}:{key}", f"{len(rows)} questions about an image that is not there")
         for key, rows in keyed.items()

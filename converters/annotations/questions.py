@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from converters.annotations.asked import usable
 from converters.annotations.contract import Block, Index, Question, Said
+from converters.annotations.joins import keys_of_images
 from converters.annotations.own_words import cleaned
 from converters.errors import CaseError, SourceError
 from converters.json_files import read_json
 from converters.pattern import fill, match_paths
-from converters.records import Entry, Exchange, Fault, Json
+from converters.records import Entry, Exchange, Json
 from converters.specs.annotations import Questions
 from converters.vocabulary import words
 
@@ -53,17 +54,10 @@ def index(spec: Questions, block: Block) -> Index:
         raise SourceError(block.source, f"no file matches {spec.files!r}", "get it as well")
     entries: dict[str, Entry] = {}
     columns: dict[str, Mapping[str, str]] = {}
-    faults: dict[str, Fault] = {}
-    used: set[str] = set()
-    for image in block.images:
-        try:
-            name = fill(spec.match, image.fields)
-        except CaseError as error:
-            faults[image.path] = Fault(reason=error.reason, message=error.message)
-            continue
-        if name in asked:
-            used.add(name)
-            entries[image.path], columns[image.path] = _entry(spec, asked[name])
+    keys, faults = keys_of_images(spec.match, asked, block)
+    used = set(keys.values())
+    for image, name in keys.items():
+        entries[image], columns[image] = _entry(spec, asked[name])
     orphans = tuple(
         (name, f"{len(found)} questions about an image that is not there")
         for name, found in asked.items()

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from converters.annotations.contract import Block, Index, Question, Said
+from converters.annotations.joins import keys_of_images
 from converters.annotations.table_rows import cells_of
 from converters.errors import CaseError, SourceError
 from converters.facts import region_finding, region_of
@@ -48,17 +49,13 @@ def index(spec: RegionTable, block: Block) -> Index:
     for row in rows:
         by_image.setdefault(row.image, []).append(row)
     entries: dict[str, Entry] = {}
-    faults: dict[str, Fault] = {}
-    used: set[str] = set()
-    for image in block.images:
-        name = fill(spec.match, image.fields)
-        if name not in by_image:
-            continue
-        used.add(name)
-        entries[image.path] = _entry(by_image[name])
+    keys, faults = keys_of_images(spec.match, by_image, block)
+    used = set(keys.values())
+    for image, name in keys.items():
+        entries[image] = _entry(by_image[name])
         fault = _fault(by_image[name])
         if fault:
-            faults[image.path] = fault
+            faults[image] = fault
     orphans = tuple(
         (f"{found[0].where}: {name or 'no path of a picture'}", f"{len(found)} regions")
         for name, found in by_image.items()

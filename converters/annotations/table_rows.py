@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from converters.annotations.contract import Block, Index
-from converters.errors import CaseError, SourceError
-from converters.pattern import fill, template_names
-from converters.records import Entry, Fault
+from converters.annotations.joins import keys_of_images
+from converters.errors import SourceError
+from converters.pattern import template_names
+from converters.records import Entry
 from converters.specs.base import TableFile
 from converters.tables import Row, read_table, require_columns, rows_by_key
 
@@ -79,19 +80,14 @@ def index_rows(  # noqa: PLR0913 - each is a part of the join
         coded.require_known(row, found.path, block.source)
     keyed, keyless = rows_by_key(found, key)
     entries: dict[str, Entry] = {}
-    faults: dict[str, Fault] = {}
     further: dict[str, Mapping[str, str]] = {}
-    used: set[str] = set()
+    keys, faults = keys_of_images(match, keyed, block)
+    used = set(keys.values())
     for image in block.images:
-        try:
-            name = fill(match, image.fields)
-        except CaseError as error:
-            faults[image.path] = Fault(reason=error.reason, message=error.message)
-            continue
-        if name in keyed:
-            used.add(name)
-            entries[image.path] = entry(found.path, keyed[name])
-            further[image.path] = {**_agreed(keyed[name], fields), **image.fields}
+        if image.path in keys:
+            rows = keyed[keys[image.path]]
+            entries[image.path] = entry(found.path, rows)
+            further[image.path] = {**_agreed(rows, fields), **image.fields}
     orphans = [(name, f"{len(rows)} {noun}") for name, rows in keyed.items() if name not in used]
     orphans += [(f"row {row.number}", "no name of an image") for row in keyless]
     return Index(
