@@ -169,11 +169,14 @@ class EngineWatch:
             place.ends_in_row = 0
         if job is None:  # given up already
             return
+        self._tell(job, said)
+        self._feed(place)
+
+    def _tell(self, job: Job, said: Said) -> None:
         try:
             self._on_said(said)
         finally:  # also before everything ends
             job.settle(said.answer)
-        self._feed(place)
 
     def _feed(self, place: _Place) -> None:
         with self._lock:
@@ -202,8 +205,7 @@ class EngineWatch:
             self._feed(other)
         for job in guilty:
             reason = f"engine_died: the engine ended {job.ends_seen} times over this prompt"
-            self._on_said(Said(number=job.number, answer=_error(reason)))
-            job.settle(_error(reason))
+            self._tell(job, Said(number=job.number, answer=_error(reason)))
         if place.is_given_up and is_last:
             raise self._giving_up(place, engine)
         if not place.is_given_up:

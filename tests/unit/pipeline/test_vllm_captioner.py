@@ -164,6 +164,15 @@ def test_a_prompt_that_no_engine_survives_is_left_out_alone(captioner) -> None:
     assert answers[5].error == "engine_died: the engine ended 3 times over this prompt"
 
 
+def test_the_last_refusal_before_the_end_keeps_nobody_waiting(captioner) -> None:
+    with captioner() as engine:
+        futures = [engine.submit(one) for one in requests(engine, 19, "refuse")]
+        assert all(future.result(timeout=60).error for future in futures)
+        (deadly,) = requests(engine, 1, "die")
+        error = engine.submit(deadly).result(timeout=60).error
+    assert error.startswith("engine_died")
+
+
 def test_an_engine_that_ends_with_each_prompt_is_given_up(captioner) -> None:
     with (
         captioner("frail", restarts=2) as engine,
