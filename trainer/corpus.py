@@ -74,6 +74,18 @@ class Build:
         """Digest of what is in its shards, wherever the folder lies."""
         return f"sha256:{hashlib.sha256(json.dumps(self.shards()).encode()).hexdigest()}"
 
+    def require(self, digest: str) -> None:
+        """Make sure that it still holds what was trained on.
+
+        Raises:
+            TrainerError: It has another digest.
+        """
+        if self.digest() != digest:
+            raise TrainerError(
+                str(self.folder), "holds other shards than were trained on",
+                "build again what was trained on, or name a copy of it"
+            )  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:

@@ -49,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
             name=arguments.name or arguments.out.resolve().name,
             lora=arguments.lora,
             dtype=arguments.dtype,
-            builds=arguments.data or run.builds,
+            builds=arguments.data or run.unchanged_builds(),
             evaluation=arguments.evaluation,
             training=run.training,
         )

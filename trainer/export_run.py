@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trainer.corpus import Build
 from trainer.errors import TrainerError
 from trainer.stage_record import MODEL_FOLDER, read_record, weights_digest
 from trainer.stages import STAGE_NAMES
@@ -17,12 +18,24 @@ class TrainedModel:
     Attributes:
         model: Folder with config, weights, tokenizer and processor.
         builds: Out folders of the builds that were trained on.
+        digests: What each held then, see :meth:`trainer.corpus.Build.digest`.
         training: What is known of the run, as lines of words.
     """
 
     model: Path
     builds: Sequence[Path] = ()
+    digests: Sequence[str] = ()
     training: Sequence[str] = ()
+
+    def unchanged_builds(self) -> Sequence[Path]:
+        """The builds, whose receipts tell what was trained on only while they hold it.
+
+        Raises:
+            TrainerError: One was made anew since, or has gone.
+        """
+        for folder, digest in zip(self.builds, self.digests, strict=True):
+            Build(folder=folder).require(digest)
+        return self.builds
 
 
 def model_of_run(run: Path) -> TrainedModel:
@@ -48,10 +61,14 @@ def model_of_run(run: Path) -> TrainedModel:
         raise TrainerError(
             str(folder), "weights are not those that the stage has left", "train the stage again"
         )
-    builds = dict.fromkeys(build for _, entry in ended for build in entry["builds"])
+    builds = dict.fromkeys(
+        pair for _, entry in ended
+        for pair in zip(entry["builds"], entry["settings"]["data"], strict=True)
+    )  # fmt: skip
     return TrainedModel(
         model=folder / MODEL_FOLDER,
-        builds=[Path(build) for build in builds],
+        builds=[Path(build) for build, _ in builds],
+        digests=[digest for _, digest in builds],
         training=[_line(entry) for _, entry in ended],
     )
 

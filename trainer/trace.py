@@ -42,11 +42,7 @@ def corpus_of_stage(folder: Path) -> Corpus:
     shares = zip(content["builds"], settings["shares"], strict=True)
     builds = [Build(folder=Path(place), share=share) for place, share in shares]
     for build, digest in zip(builds, settings["data"], strict=True):
-        if build.digest() != digest:
-            raise TrainerError(
-                str(build.folder), "holds other shards than the stage was trained on",
-                "build again what it was trained on"
-            )  # fmt: skip
+        build.require(digest)
     lengths = LengthSettings(
         chat=load_chat(Path(content["model"])), max_tokens=settings["recipe"]["pack_tokens"],
         joins_rows=settings["recipe"]["joins_rows"],

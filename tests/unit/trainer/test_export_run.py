@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.pair_build import color_images, write_build
+from trainer.corpus import Build
 from trainer.errors import TrainerError
-from trainer.export_run import model_of_run
+from trainer.export_run import TrainedModel, model_of_run
 from trainer.stage_record import weights_digest
 
 
@@ -19,7 +21,8 @@ def stage(run: Path, name: str, builds: list[str]) -> Path:
     record = {
         "stage": name, "recipe": "laptop", "steps": 1200, "conversations": 4321, "builds": builds,
         "starting_digest": "sha256:1", "weights_digest": weights_digest(model),
-        "settings": {"stage": {"learning_rates": {"projector": 0.002}}},
+        "settings": {"stage": {"learning_rates": {"projector": 0.002}},
+                     "data": [f"sha256:{build}" for build in builds]},
     }  # fmt: skip
     (run / name / "stage.json").write_text(json.dumps(record))
     return model
@@ -48,6 +51,15 @@ def test_each_stage_is_told_in_a_line(run: Path) -> None:
 def test_a_stage_stands_for_itself(run: Path, inside: str) -> None:
     place = run / "shallow_alignment"
     assert model_of_run(place / inside).model == place / "model"
+
+
+def test_the_receipt_of_a_build_made_anew_is_not_that_of_the_training(tmp_path: Path) -> None:
+    build = write_build(tmp_path / "build", color_images(1))
+    told = TrainedModel(model=tmp_path, builds=[build], digests=[Build(folder=build).digest()])
+    assert told.unchanged_builds() == [build]
+    write_build(build, color_images(1)[::-1])
+    with pytest.raises(TrainerError, match="holds other shards than were trained on"):
+        told.unchanged_builds()
 
 
 def test_a_model_without_a_record_stands_for_itself(tmp_path: Path) -> None:

@@ -332,4 +332,4 @@ def test_a_step_is_not_traced_to_what_a_build_holds_now(
     assert train(*words, data=build) == 0
     write_build(build, color_images(1)[::-1])
     assert main(["trace", str(tmp_path / "run"), "--step", "0"]) == 2
-    assert "holds other shards than the stage was trained on" in capsys.readouterr().err
+    assert "holds other shards than were trained on" in capsys.readouterr().err
