@@ -103,15 +103,18 @@ def read(spec: ActionFiles, question: Question) -> Said:
         raise CaseError("annotation_missing", f"{question.path}: no rows")
     seen: dict[str, Finding] = {}
     actions: list[Finding] = []
+    done: list[str] = []
     for row in rows:
         assert isinstance(row, dict)
         said = {kind: str(name) for kind, name in row.items()}
         for kind, table in (("instrument", spec.instruments), ("target", spec.targets)):
             if kind in said:
                 seen.setdefault(table[said[kind]], _finding(table[said[kind]], said[kind]))
+        if "verb" in said:
+            done.append(spec.verbs[said["verb"]])
         if "instrument" in said and "verb" in said:
             actions.append(_action(spec, said))
-    present = [*seen, *(one.label for one in actions)]
+    present = [*seen, *done]  # of an action by nothing that is named, nothing is said
     is_known = spec.completeness != "partial"
     return Said(
         findings=(*seen.values(), *dict.fromkeys(actions)),

@@ -71,11 +71,13 @@ def _tables(spec: RegionTable, block: Block) -> Iterable[Table]:
         table = read_table(one, block.root, block.listing)
         require_columns(table, needed, block.source)
         for row in table.rows:
-            code = fill(spec.label, row.values)
+            empty = [name for name in template_names(spec.label) if not row.values[name]]
+            code = "" if empty else fill(spec.label, row.values)
             if code not in spec.labels:
+                what = f"no {empty[0]!r}" if empty else f"{code[:60]!r} is not known"
                 raise SourceError(
                     block.source,
-                    f"{table.path}, row {row.number}: {code[:60]!r} is not known",
+                    f"{table.path}, row {row.number}: {what}",
                     f"add it to the manifest, or mend the table; known: {', '.join(spec.labels)}",
                 )
         yield table

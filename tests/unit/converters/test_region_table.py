@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
+from converters.annotations.contract import Block, ImageName, module_of
 from converters.errors import SourceError
 from converters.files import Root
 from converters.manifest import load_manifest
@@ -181,3 +182,21 @@ def test_a_row_without_its_mammogram_is_counted(twin: Twin) -> None:
     (twin.folder / twin.images[0].path).unlink()
     found = [out for out in outcomes(twin) if isinstance(out, Rejection)]
     assert [out.reason for out in found] == ["image_missing"]
+
+
+def test_a_region_without_its_label_stops_the_source(twin: Twin) -> None:
+    for path in twin.folder.glob("mass*.csv"):
+        path.write_text(path.read_text().replace("MALIGNANT", ""))
+    with pytest.raises(SourceError, match="row 4: no 'pathology'"):
+        outcomes(twin)
+
+
+def test_a_mammogram_that_no_region_can_be_named_by_has_a_fault(twin: Twin) -> None:
+    root = Root(source="cbis_ddsm", folder=twin.folder.resolve())
+    image = ImageName(path="x.dcm", fields={"type": "Mass", "part": "", "patient": "1"})
+    block = Block(source="cbis_ddsm", root=root, listing=root.listing(), images=(image,))
+    (spec,) = twin.manifest.layout.annotations
+    found = module_of(spec.kind).index(spec, block)
+    assert {path: fault.reason for path, fault in found.faults.items()} == {
+        "x.dcm": "value_invalid"
+    }
