@@ -9,8 +9,8 @@ from trainer.export_receipts import BuildReceipt
 _LIMITS = (
     "Not for clinical use. It was not tested on patients, and no regulator has seen it.",
     "It answers in the manner of its training texts also where an image shows nothing it knows.",
-    "Where the control below comes close to the model, the model answers from the question alone.",
-    "Its weights come under the licences of its parts and of the sources below; which uses these "
+    "Where the control above comes close to the model, the model answers from the question alone.",
+    "Its weights come under the licences of its parts and of the sources above; which uses these "
     "allow is for the user to settle. `not stated` never means free.",
 )
 
