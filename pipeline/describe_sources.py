@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from converters.manifest import Manifest, load_manifest
 from converters.pattern import template_names
-from converters.specs.annotations import BoxTable, Measurement, OneHotColumns, SingleColumn
+from converters.specs.annotations import BoxTable
 from converters.specs.base import TableFile
+from converters.specs.labels import Measurement, OneHotColumns, SingleColumn
 from converters.specs.shapes import Points, Recist, Rle, WorldBoxes
 from converters.vocabulary import vocabulary
 

@@ -3,7 +3,7 @@
 from converters.annotations.contract import Block, Index, Question, Said, absent_terms
 from converters.errors import SourceError
 from converters.records import Entry, Finding
-from converters.specs.annotations import FolderLabel
+from converters.specs.labels import FolderLabel
 from converters.vocabulary import term
 
 

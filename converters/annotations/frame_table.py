@@ -9,7 +9,7 @@ from converters.annotations.label_columns import columns_of, labels_in, require_
 from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.records import Entry, Fault
-from converters.specs.annotations import Measurement
+from converters.specs.labels import Measurement
 from converters.specs.videos import FrameTable
 from converters.tables import TABLE_BYTES, parse_table, require_columns
 

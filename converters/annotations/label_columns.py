@@ -7,8 +7,8 @@ from typing import TypeAlias
 from converters.annotations.contract import Said, absent_terms
 from converters.errors import CaseError, SourceError
 from converters.records import Finding
-from converters.specs.annotations import Measurement, OneHotColumns, SingleColumn
 from converters.specs.base import Completeness
+from converters.specs.labels import Measurement, OneHotColumns, SingleColumn
 from converters.vocabulary import term
 
 Columns: TypeAlias = SingleColumn | OneHotColumns | Measurement

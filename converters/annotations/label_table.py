@@ -14,7 +14,7 @@ from converters.annotations.readers import agreed_row
 from converters.errors import CaseError, SourceError
 from converters.pattern import fill, template_names
 from converters.records import Entry, Fault
-from converters.specs.annotations import LabelTable, Measurement, OneHotColumns
+from converters.specs.labels import LabelTable, Measurement, OneHotColumns
 from converters.tables import Row, Table, read_table, require_columns, rows_by_key
 
 _MIN_MM, _MAX_MM = 1e-6, 100.0

@@ -22,7 +22,7 @@ from converters.imaging.masks import (
 from converters.imaging.pictures import Picture
 from converters.pattern import compile_pattern
 from converters.records import Finding, Json
-from converters.specs.annotations import (
+from converters.specs.masks import (
     Binary,
     ColorCodes,
     FilePerClass,

@@ -2,7 +2,7 @@
 
 from converters.errors import SourceError
 from converters.pattern import compile_pattern
-from converters.specs.annotations import LabelRows
+from converters.specs.labels import LabelRows
 from converters.tables import Row, Table, require_columns
 
 

@@ -6,13 +6,7 @@ from converters.annotations.layers import Layer, layer_findings, read_layers
 from converters.errors import SourceError
 from converters.pattern import match_paths
 from converters.records import Entry, Fault
-from converters.specs.annotations import (
-    ColorCodes,
-    FilePerClass,
-    FilePerInstance,
-    IndexCodes,
-    Masks,
-)
+from converters.specs.masks import ColorCodes, FilePerClass, FilePerInstance, IndexCodes, Masks
 
 _MANY_FILES = (FilePerClass, FilePerInstance)
 

@@ -16,7 +16,7 @@ from converters.errors import CaseError, SourceError
 from converters.json_files import read_json
 from converters.pattern import fill, match_paths
 from converters.records import Entry, Exchange, Json
-from converters.specs.annotations import Questions
+from converters.specs.own_texts import Questions
 from converters.vocabulary import words
 
 _ORDER = {"test": 0, "val": 1, "train": 2}  # by how a name of a split begins

@@ -7,7 +7,7 @@ from statistics import fmean
 from converters.annotations.boxes import Marked
 from converters.errors import CaseError
 from converters.records import Box
-from converters.specs.annotations import OneHotColumns
+from converters.specs.labels import OneHotColumns
 from converters.specs.readers import BoxReaders, Readers
 from converters.tables import Row
 

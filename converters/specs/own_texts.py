@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from converters.specs.base import AnnotationSpec, Strict, TableFile, Text
+from converters.specs.base import AnnotationSpec, PathPattern, Strict, TableFile, Text
 
 
 class TextPart(Strict):
@@ -62,4 +62,41 @@ class QuestionTable(AnnotationSpec):
             raise ValueError("key and match belong together")
         if self.fields and not self.key:
             raise ValueError("fields are of one table for all images")
+        return self
+
+
+class Questions(AnnotationSpec):
+    """Questions and answers in JSON files: lists of objects.
+
+    Attributes:
+        files: Pattern; a placeholder in it (for example the split) becomes a field.
+        image: Template over the object's values, equal to `match` over the image's fields.
+        question, answer: Names of the object's values.
+        topic: Name of the value that says what is asked for, or None.
+        modality: Name of the value that says the modality, and what its codes mean.
+        anatomy: The same for the body part.
+        language: Of questions and answers; they are never translated.
+        only: By name of a value: an object counts where it is one of these.
+    """
+
+    kind: Literal["questions"]
+    files: PathPattern
+    image: Text
+    match: Text
+    question: Text
+    answer: Text
+    topic: Text | None
+    modality_key: Text | None = None
+    modalities: dict[str, str] = {}
+    anatomy_key: Text | None = None
+    anatomies: dict[str, str] = {}
+    language: Literal["en", "zh"] = "en"
+    only: dict[Text, list[str]] = {}
+
+    @model_validator(mode="after")
+    def _codes_named(self) -> "Questions":
+        if bool(self.modality_key) != bool(self.modalities):
+            raise ValueError("modality_key and modalities belong together")
+        if bool(self.anatomy_key) != bool(self.anatomies):
+            raise ValueError("anatomy_key and anatomies belong together")
         return self

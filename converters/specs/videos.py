@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from converters.specs.annotations import LabelColumns
 from converters.specs.base import AnnotationSpec, Strict, TableFile, TermName, Text
+from converters.specs.labels import LabelColumns
 
 
 class Frames(Strict):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from converters.manifest import json_schema
 from pipeline.generated import ROOT, generated_files, help_texts
 
 
@@ -20,3 +21,11 @@ def test_a_generated_file_is_fresh(name: str) -> None:
 @pytest.mark.parametrize("name", help_texts())
 def test_the_command_line_is_the_golden_one(name: str, golden: Callable[[str, str], None]) -> None:
     golden(f"command_line/{name.replace(' ', '-')}.txt", help_texts()[name])
+
+
+def test_the_page_of_manifests_describes_every_layout_and_annotation_block() -> None:
+    page = (ROOT / "manifests/README.md").read_text("utf-8")
+    models = json_schema()["$defs"]
+    kinds = [name for name, said in models.items() if "kind" in said.get("properties", {})]
+    assert len(kinds) > 20
+    assert [name for name in kinds if f"\n### {name}\n" not in page] == []

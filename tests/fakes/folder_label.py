@@ -1,6 +1,6 @@
 """Twins of folder labels: the image path already says everything."""
 
-from converters.specs.annotations import FolderLabel
+from converters.specs.labels import FolderLabel
 from tests.fakes import Twin
 
 

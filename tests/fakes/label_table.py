@@ -7,8 +7,8 @@ import re
 
 from converters.annotations.contract import module_of
 from converters.pattern import field_names, fill, template_names
-from converters.specs.annotations import LabelRows, LabelTable
 from converters.specs.base import TableFile
+from converters.specs.labels import LabelRows, LabelTable
 from converters.specs.readers import Readers
 from converters.vocabulary import term
 from tests.fakes import Twin, TwinImage

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from converters.annotations.contract import module_of
 from converters.pattern import fill
-from converters.specs.annotations import Masks
+from converters.specs.masks import Masks
 from converters.vocabulary import term, wholes_of
 from tests.fakes import Twin, TwinImage
 from tests.fakes.images import FORMATS

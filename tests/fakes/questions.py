@@ -4,7 +4,7 @@ import json
 import re
 
 from converters.pattern import compile_pattern, fill
-from converters.specs.annotations import Questions
+from converters.specs.own_texts import Questions
 from tests.fakes import Twin
 from tests.fakes.label_table import key_values
 from tests.fakes.paths import path_for

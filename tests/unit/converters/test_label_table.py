@@ -21,7 +21,7 @@ from converters.errors import SourceError
 from converters.files import Root
 from converters.imaging.pictures import Picture
 from converters.records import Box, Finding
-from converters.specs.annotations import LabelTable
+from converters.specs.labels import LabelTable
 
 PICTURE = Picture(data=b"", format="PNG", image=Image.new("L", (8, 6)), is_turned=False)
 CHEST = {

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from converters.annotations.long_table import widened
 from converters.errors import SourceError
-from converters.specs.annotations import LabelRows
+from converters.specs.labels import LabelRows
 from converters.tables import Row, Table
 
 SPEC = LabelRows(column="ID", pattern="ID_{name:[0-9]+}_{label:[a-z]+}", value="Label")

@@ -23,7 +23,8 @@ from converters.files import Root
 from converters.imaging.masks import _filled, fill_outline, snap_values
 from converters.imaging.pictures import Picture
 from converters.pattern import match_paths
-from converters.specs.annotations import Masks, Sidecar
+from converters.specs.annotations import Sidecar
+from converters.specs.masks import Masks
 
 SIZE = (40, 30)
 

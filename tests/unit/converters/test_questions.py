@@ -13,7 +13,7 @@ from converters.annotations.contract import Block, ImageName, Question, Said
 from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.imaging.pictures import decode_picture
-from converters.specs.annotations import Questions
+from converters.specs.own_texts import Questions
 
 SPEC = Questions(
     kind="questions", completeness="partial", files="{split:train|test}.json", image="{img}",

@@ -17,7 +17,8 @@ from converters.errors import CaseError, SourceError
 from converters.files import Root
 from converters.imaging.pictures import Picture
 from converters.records import Box
-from converters.specs.annotations import BoxTable, LabelTable
+from converters.specs.annotations import BoxTable
+from converters.specs.labels import LabelTable
 from converters.specs.readers import BoxReaders
 
 READERS = BoxReaders(column="rad", count=3, overlap=0.5)
