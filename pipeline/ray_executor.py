@@ -226,13 +226,16 @@ def _require_shared(job: Job, made: Made) -> None:
 def _finish(engines: Sequence[Any]) -> Asked:
     """Make files of all journals, then end the engines; what they were asked, together.
 
-    Of an engine that dies now, the journals stay, and what it was asked is not counted.
+    Of an engine that dies now, the journals stay, and what it was asked is not counted. One that
+    ends takes up the journals that are left: by then the others have made files of theirs.
     """
     finishing = [engine.finish.remote() for engine in engines]
     asked = Asked()
-    for engine, ref in zip(engines, finishing, strict=True):
+    for ref in finishing:
         with contextlib.suppress(RayActorError):
             asked += ray.get(ref)
+    for engine in engines:
+        with contextlib.suppress(RayActorError):
             ray.get(engine.end.remote())
     return asked
 

@@ -102,6 +102,34 @@ def test_a_model_is_asked_each_thing_once(
     assert not list((tmp_path / "ray/.gmai/answers").glob("*.journal"))
 
 
+def test_no_engine_ends_before_all_have_made_files_of_their_journals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from pipeline import ray_executor
+    from pipeline.asking import Asked
+
+    order: list[str] = []
+
+    class Call:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def remote(self) -> "Call":
+            return self
+
+    class Engine:
+        def __init__(self, number: int) -> None:
+            self.finish, self.end = Call(f"finish {number}"), Call(f"end {number}")
+
+    def get(call: Call) -> Asked:
+        order.append(call.name)
+        return Asked(sent=1)
+
+    monkeypatch.setattr(ray_executor.ray, "get", get)
+    assert ray_executor._finish([Engine(0), Engine(1)]).sent == 2
+    assert order == ["finish 0", "finish 1", "end 0", "end 1"]
+
+
 @pytest.fixture
 def nodes() -> Iterator[Any]:
     """A cluster of a head, which does no work, and two nodes, on this machine."""
