@@ -31,7 +31,8 @@ $(VENV)/.train: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[demo,train]' 'torch==2.13.*'
 	@touch $@
 
-# Ray and an S3 server are large and few tests need them: those run here, and are skipped above.
+# Ray and an S3 server are large and few tests need them: those run here, and are skipped above
+# where they are not installed.
 test-cluster: $(STAMP)
 	$(BIN)/python -m pip install --quiet --editable '.[dev-cluster]'
 	$(BIN)/python -m pytest -n 0 -m cluster tests/end_to_end
