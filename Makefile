@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: demo smoke test test-train test-cluster test-model check clean
+.PHONY: demo smoke test test-pipeline test-train test-cluster test-model check clean
 
 demo: $(VENV)/.demo
 	rm -rf demo-out
@@ -18,7 +18,10 @@ smoke: $(VENV)/.train
 	$(BIN)/gmai-build --source mni152_tissues --out smoke-out/pairs
 	$(BIN)/gmai-train --recipe smoke --cpu --data smoke-out/pairs --out smoke-out/run
 
-test: $(STAMP)
+# The whole suite; what needs PyTorch is skipped in its first part and run in its second.
+test: test-pipeline test-train
+
+test-pipeline: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 # What needs PyTorch: skipped above where it is not installed.

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from converters.records import Finding, Json
+from converters.records import Finding, Json, Sample
 from pipeline.captioner import Answer
 from pipeline.claim import Asked
 from pipeline.claims import CHECKS, Wrong, claim, wrongs
@@ -91,7 +91,7 @@ class ModelTexts:
         slot = Slot(
             template=pair,
             prompt=prompt,
-            facts=facts_of(view.sample, pair.language),
+            facts=facts_of(_sample_of(view.sample, region), pair.language),
             asked=Asked(
                 language=pair.language,
                 targets=pair.labels,
@@ -214,6 +214,13 @@ def _region(drafted: Drafted) -> Finding:
     """The finding that a region caption is about."""
     (place,) = drafted.draft.boxes
     return next(f for f in drafted.view.sample.findings if (f.label, f.box) == place)
+
+
+def _sample_of(sample: Sample, region: Finding | None) -> Sample:
+    """What a text may speak of: of a region, what is in it, not what lies elsewhere."""
+    if region is None:
+        return sample
+    return replace(sample, findings=(region,), absent=(), countable=())
 
 
 def _read(slot: Slot, answer: Answer) -> tuple[str, list[Wrong]]:

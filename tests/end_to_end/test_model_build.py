@@ -131,6 +131,27 @@ def test_the_template_takes_the_place_of_a_text_that_stays_wrong(
     assert receipt["sources"][SOURCE]["texts"] == {"template instead": len(written(tmp_path))}
 
 
+def test_a_region_is_not_described_by_what_lies_elsewhere(root: Path, tmp_path: Path) -> None:
+    cells = ("red blood cell", "white blood cell", "platelet")
+
+    def sees_all(_number: int, body: dict[str, Any]) -> Say:
+        is_region = "the region:" in user_text(body)
+        return (
+            caption(f"This region shows {', '.join(cells)}.") if is_region else caption(truth(body))
+        )
+
+    with ModelServer(sees_all) as server:
+        assert cli.main(arguments(root, tmp_path, server.url, "--attempts", "1")) == 0
+    texts = [row["messages"][1]["content"] for row in rows(tmp_path)
+             if row["format"] == "region_caption"]  # fmt: skip
+    assert texts
+    assert all(sum(name in text for name in cells) <= 1 for text in texts)
+    assert any(
+        {one["label"] for one in json.loads(row["findings"])["present"]} >= set(cells)
+        for row in rows(tmp_path)
+    )
+
+
 def test_a_text_that_is_not_of_the_form_is_asked_again(root: Path, tmp_path: Path) -> None:
     def babbles_at_first(_number: int, body: dict[str, Any]) -> Say:
         return write_truth(0, body) if "was not taken" in user_text(body) else Say()
