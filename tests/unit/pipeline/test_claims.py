@@ -294,3 +294,19 @@ def test_an_oblique_slice_is_of_the_plane_that_it_is_near() -> None:
         for text in ("An oblique axial CT image of the abdomen.", "An oblique coronal CT image.")
     }
     assert list(said.values()) == [set(), {"plane"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "code"),
+    [
+        ("The smear shows sickle cells.", "en", "unsupported_finding"),
+        ("血涂片显示疟原虫。", "zh", "unsupported_finding"),
+        ("No anomaly is seen.", "en", "normal"),
+    ],
+)
+def test_what_no_source_labels_is_a_finding_all_the_same(
+    text: str, language: str, code: str
+) -> None:
+    sample = replace(SAMPLE, findings=(finding("red blood cell", box=BOX),), absent=())
+    asked = Asked(language=language)
+    assert code in {one.code for one in wrongs(claim(text, facts_of(sample, language), asked))}
