@@ -14,11 +14,13 @@ EXIT_INTERRUPTED = 130
 EXIT_READER_LEFT = 141  # 128 + SIGPIPE, as other programs end: the work was not finished
 
 
-# Packages that only some sources need, and the extra that brings each.
+# Packages that only some sources or commands need, and the extra that brings each.
 _EXTRAS = {
     "nibabel": "nifti", "SimpleITK": "nifti", "h5py": "arrays", "pydicom": "dicom",
     "pylibjpeg": "dicom", "av": "video", "openslide": "slides",
     "ray": "ray",
+    **dict.fromkeys(("torch", "transformers", "tokenizers", "safetensors", "sentencepiece",
+                     "gguf"), "train"),
 }  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """Files that are made from others: python -m pipeline.generated [--check]."""
 
 import argparse
+import importlib
 import json
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,6 @@ from converters.specs.base import (
     TableFile,
 )
 from converters.vocabulary import vocabulary
-from pipeline import audit_cli, cli, sources_cli, trace_cli
 from pipeline.source_heads import index_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,16 +60,17 @@ def generated_files() -> dict[str, str]:
 
 
 def help_texts() -> dict[str, str]:
-    """The help of each command and of what it is followed by, as printed 100 columns wide."""
+    """The help of each command and of what it is followed by, as printed 100 columns wide.
+
+    Commands are those that an installation gets; so those of the trainer are among them.
+    """
     texts: dict[str, str] = {}
-    commands = {
-        "gmai-build": cli.parser(),
-        "gmai-sources": sources_cli.parser(),
-        "gmai-audit": audit_cli.parser(),
-        "gmai-trace": trace_cli.parser(),
-    }
-    for name, parser in commands.items():
-        _add_help(texts, name, parser)
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    for name, place in scripts.items():
+        module = importlib.import_module(place.split(":")[0])
+        _add_help(texts, name, module.parser())
+        for word, parser in getattr(module, "SUBCOMMANDS", {}).items():
+            _add_help(texts, f"{name} {word}", parser())
     return texts
 
 

@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pipeline.command_line import positive, run_command
 from trainer import init_command
-from trainer.exit_codes import run_command
 from trainer.recipes import RECIPES, Recipe
 from trainer.stages import STAGE_NAMES
 
@@ -47,36 +47,30 @@ def _add_what(out: argparse.ArgumentParser) -> None:
 
 def _add_how(out: argparse.ArgumentParser) -> None:
     out.add_argument("--seed", type=int, default=0, metavar="N", help="of the order (default: 0)")
-    out.add_argument("--max-steps", type=_positive, metavar="N",
+    out.add_argument("--max-steps", type=positive, metavar="N",
                      help="end each stage after so many steps")  # fmt: skip
-    out.add_argument("--stop-after", type=_positive, metavar="N",
+    out.add_argument("--stop-after", type=positive, metavar="N",
                      help="stop a stage after so many steps, to go on later")  # fmt: skip
-    out.add_argument("--epochs", type=_positive, metavar="N",
+    out.add_argument("--epochs", type=positive, metavar="N",
                      help="how often the mixture is gone through")  # fmt: skip
-    out.add_argument("--packs-per-step", type=_positive, metavar="N",
+    out.add_argument("--packs-per-step", type=positive, metavar="N",
                      help="packs of one update, over all processes")  # fmt: skip
-    out.add_argument("--packs-per-forward", type=_positive, metavar="N",
+    out.add_argument("--packs-per-forward", type=positive, metavar="N",
                      help="packs that go through the model at once")  # fmt: skip
     out.add_argument("--bad-share", type=float, metavar="SHARE",
                      help="stop where more conversations than this share have a picture that "
                      "cannot be read (default: 0.01)")  # fmt: skip
-    out.add_argument("--workers", type=_positive, metavar="N", help="threads that make packs")
+    out.add_argument("--workers", type=positive, metavar="N", help="threads that make packs")
     out.add_argument("--attention", choices=_BACKENDS, help="default: what suits the device")
     out.add_argument("--layout", choices=("replicated", "sharded"),
                      help="of the model over processes (default: sharded where the language model "
                      "learns)")  # fmt: skip
-    out.add_argument("--checkpoints", type=_positive, default=2, metavar="N",
+    out.add_argument("--checkpoints", type=positive, default=2, metavar="N",
                      help="how many are kept (default: 2)")  # fmt: skip
     out.add_argument("--cpu", action="store_true", help="use no GPU")
     out.add_argument("--compile", action="store_true", help="compile the layers")
     out.add_argument("--tensorboard", action="store_true", help="write TensorBoard files too")
     out.add_argument("--quiet", action="store_true", help="show no progress")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return int(text)
 
 
 def trace_parser() -> argparse.ArgumentParser:
@@ -101,17 +95,22 @@ def init_parser() -> argparse.ArgumentParser:
     return out
 
 
+# What may follow gmai-train in place of its options; each has a command line of its own.
+SUBCOMMANDS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "init": init_parser,
+    "trace": trace_parser,
+}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run gmai-train; the exit code is 0, 1 (our fault), 2 (the user's) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["init"]:
-        told = init_parser().parse_args(words[1:])
-        return run_command("gmai-train", lambda: init_command.run(told))
-    if words[:1] == ["trace"]:
-        asked = trace_parser().parse_args(words[1:])
-        return run_command("gmai-train", lambda: _trace(asked))
-    arguments = parser().parse_args(words)
-    return run_command("gmai-train", lambda: _train(arguments))
+    command = words[0] if words and words[0] in SUBCOMMANDS else ""
+    arguments = (SUBCOMMANDS[command]() if command else parser()).parse_args(
+        words[1:] if command else words
+    )
+    work = {"": _train, "init": init_command.run, "trace": _trace}[command]
+    return run_command("gmai-train", lambda: work(arguments))
 
 
 def _trace(arguments: argparse.Namespace) -> int:

@@ -2,11 +2,15 @@
 
 ::
 
-    TrainerError             the user can mend it: one message, exit code 2
+    GmaiError
+    └── TrainerError         the user can mend it: one message, exit code 2
+
     UnusableRow              one row cannot be trained on; counted by its reason, training goes on
 
 A message has three parts: what it is about, what was found, what to do.
 """
+
+from converters.errors import GmaiError
 
 # Why a row is not trained on; the counts of a run and of a plan go by these words.
 REASONS: dict[str, str] = {
@@ -23,24 +27,8 @@ REASONS: dict[str, str] = {
 }
 
 
-class TrainerError(Exception):
-    """A mistake that the user can mend.
-
-    Args:
-        subject: What the message is about: a file, a folder or an option.
-        found: What was found, in one line.
-        remedy: What to do about it, in one line; may be empty where `found` says it all.
-    """
-
-    def __init__(self, subject: str, found: str, remedy: str = "") -> None:
-        super().__init__(subject, found, remedy)
-        self.subject = subject
-        self.found = found
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        text = f"{self.subject}: {self.found}"
-        return f"{text}\n  {self.remedy}" if self.remedy else text
+class TrainerError(GmaiError):
+    """A mistake in training that the user can mend."""
 
 
 class UnusableRow(Exception):  # noqa: N818 - a row that is left out is no error of the program

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.exit_codes import run_command
+from pipeline.command_line import positive, run_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,13 +21,13 @@ def parser() -> argparse.ArgumentParser:
                      help="a build to take rows from (repeatable)")  # fmt: skip
     out.add_argument("--split", choices=("validation", "test"), default="test",
                      help="which rows (default: test)")  # fmt: skip
-    out.add_argument("--limit", type=int, default=500, metavar="N",
+    out.add_argument("--limit", type=positive, default=500, metavar="N",
                      help="most rows, spread over sources and formats (default: 500)")  # fmt: skip
     out.add_argument("--formats", metavar="A,B", help="only these kinds of text")
     out.add_argument("--seed", type=int, default=0, metavar="N",
                      help="of the draw of rows and of the control (default: 0)")  # fmt: skip
     out.add_argument("--loss-only", action="store_true", help="generate no answers")
-    out.add_argument("--batch", type=int, default=8, metavar="N",
+    out.add_argument("--batch", type=positive, default=8, metavar="N",
                      help="rows that are answered at a time (default: 8)")  # fmt: skip
     out.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
     out.add_argument("--out", type=Path, metavar="FILE", help="file for the figures, as JSON")

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.exit_codes import run_command
+from pipeline.command_line import run_command
 
 DTYPES = ("bfloat16", "float16", "float32")
 

@@ -85,9 +85,14 @@ def test_a_reader_that_leaves_is_no_mistake(unbuffered: str) -> None:
     assert (run.returncode, run.stderr) == (EXIT_READER_LEFT, b"")
 
 
-def test_a_package_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("package", "extra"), [("pydicom", "dicom"), ("torch", "train"), ("tokenizers", "train")]
+)
+def test_a_package_that_is_not_installed_is_named(
+    capsys: pytest.CaptureFixture[str], package: str, extra: str
+) -> None:
     def work() -> int:
-        raise ModuleNotFoundError("No module named 'pydicom'", name="pydicom")
+        raise ModuleNotFoundError(f"No module named {package!r}", name=f"{package}.inner")
 
     assert run_command("gmai-build", work) == 2
-    assert "pip install 'gmai[dicom]'" in capsys.readouterr().err
+    assert f"pip install 'gmai[{extra}]'" in capsys.readouterr().err
