@@ -81,10 +81,10 @@ def ours(model: Path, data: Path, count: int, *, joins: bool) -> dict:
         work = StageWork(run, model, "", Ranks())
         sizes = []
         # Loading is not timed.
-        work.trainee.register_forward_pre_hook(lambda _, given: sizes.append(
+        work.model.trainee.register_forward_pre_hook(lambda _, given: sizes.append(
             (int((given[0].owner != NO_DOCUMENT).sum()), given[0].ids.numel())
         ))  # fmt: skip
-        work.plan  # noqa: B018 - nor is planning, which is done once for all runs
+        work.data.plan  # noqa: B018 - nor is planning, which is done once for all runs
         work._finish = lambda _: None  # nor is writing the model
         work._checkpoints.save = lambda *_: out
         start = time.perf_counter(), time.process_time()

@@ -57,7 +57,7 @@ def _add_how(out: argparse.ArgumentParser) -> None:
                      help="packs of one update, over all processes")  # fmt: skip
     out.add_argument("--packs-per-forward", type=positive, metavar="N",
                      help="packs that go through the model at once")  # fmt: skip
-    out.add_argument("--bad-share", type=float, metavar="SHARE",
+    out.add_argument("--bad-share", type=_share, metavar="SHARE",
                      help="stop where more conversations than this share have a picture that "
                      "cannot be read (default: 0.01)")  # fmt: skip
     out.add_argument("--workers", type=positive, metavar="N", help="threads that make packs")
@@ -71,6 +71,16 @@ def _add_how(out: argparse.ArgumentParser) -> None:
     out.add_argument("--compile", action="store_true", help="compile the layers")
     out.add_argument("--tensorboard", action="store_true", help="write TensorBoard files too")
     out.add_argument("--quiet", action="store_true", help="show no progress")
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:  # what is no number is not in between either
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
+    return share
 
 
 def trace_parser() -> argparse.ArgumentParser:

@@ -109,7 +109,7 @@ class Corpus:
 
     Attributes:
         parts: What the plan is made of; numbers of conversations follow their order.
-        unusable: Rows that cannot be trained on, by reason and source.
+        unusable: Rows of the split that cannot be trained on, by reason and source.
     """
 
     parts: tuple[SourcePart, ...]
@@ -174,7 +174,9 @@ def load_corpus(
                 row_of.append(rows.astype(np.int32))
     unusable: Counter[tuple[str, str]] = Counter()
     for table in tables:
-        unusable.update(table.unusable)
+        unusable.update({(reason, source): count
+                         for (reason, source, where), count in table.unusable.items()
+                         if where == split})  # fmt: skip
     empty = [np.zeros(0, np.int32)]
     return Corpus(
         parts=tuple(parts), unusable=unusable, _shards=tuple(shard for _, shard, _ in shards),

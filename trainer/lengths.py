@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from trainer.chat import Chat, one_conversation, tokenize
 from trainer.errors import REASONS, TrainerError, UnusableRow
 
-LENGTHS_VERSION = "1"
+LENGTHS_VERSION = "2"
 SPLITS = ("train", "validation", "test")
 _COLUMNS = ["messages", "source", "split", "format", "department", "language", "image_digest"]
 _FIELDS = ("first_row", "rows", "tokens", "supervised", "images", "block", "split", "source",
@@ -40,12 +40,12 @@ class Lengths:
             ``tokens``, ``supervised`` tokens, ``images``, ``block`` (row group), and codes of
             ``split``, ``source``, ``format`` and ``department``.
         words: What the codes of a column mean.
-        unusable: Rows that cannot be trained on, by reason and source.
+        unusable: Rows that cannot be trained on, by reason, source and split.
     """
 
     columns: dict[str, Numbers]
     words: dict[str, tuple[str, ...]]
-    unusable: Counter[tuple[str, str]]
+    unusable: Counter[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,14 +108,14 @@ def measure(shard: Path, settings: LengthSettings) -> Lengths:
     """
     columns: dict[str, list[int]] = {name: [] for name in _FIELDS}
     codes: dict[str, dict[str, int]] = {name: {} for name in _WORDS}
-    unusable: Counter[tuple[str, str]] = Counter()
+    unusable: Counter[tuple[str, str, str]] = Counter()
     first = 0
     for block, rows in enumerate(_text_rows(shard)):
         for start, group in _conversations(rows, joins=settings.joins_rows):
             for offset, count, outcome in _fitting(group, settings):
                 head = group[offset]
                 if isinstance(outcome, UnusableRow):
-                    unusable[outcome.reason, head["source"]] += count
+                    unusable[outcome.reason, head["source"], head["split"]] += count
                     continue
                 tokens, supervised = outcome
                 formats = {row["format"] for row in group[offset : offset + count]}
@@ -213,7 +213,7 @@ def _load(path: Path) -> Lengths | None:
             return Lengths(
                 columns={name: kept[name] for name in _FIELDS},
                 words={n: tuple(json.loads(str(kept[f"{n}_words"]))) for n in _WORDS},
-                unusable=Counter({(r, s): n for r, s, n in counts if r in REASONS}),
+                unusable=Counter({(r, *where): n for r, *where, n in counts if r in REASONS}),
             )
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None  # not there, or torn: it is made again
@@ -221,7 +221,7 @@ def _load(path: Path) -> Lengths | None:
 
 def _keep(lengths: Lengths, folders: Sequence[Path], name: str) -> None:
     texts = {f"{n}_words": np.array(json.dumps(words)) for n, words in lengths.words.items()}
-    counts = [(reason, source, n) for (reason, source), n in sorted(lengths.unusable.items())]
+    counts = [(*key, n) for key, n in sorted(lengths.unusable.items())]
     arrays = {"unusable": np.array(json.dumps(counts)), **texts, **lengths.columns}
     for folder in folders:
         unfinished = folder / f".{name}.{os.getpid()}.tmp.npz"

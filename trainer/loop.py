@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -194,30 +194,3 @@ def autocast(device: str, precision: str) -> "AbstractContextManager[object]":
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.split(":", maxsplit=1)[0], torch.bfloat16)
-
-
-def held_out_loss(
-    trainee: Trainee,
-    packs: Sequence[Pack],
-    images: ImageSettings,
-    ranks: Ranks,
-    precision: str,
-    change: Callable[[Pack], Pack] = lambda pack: pack,
-) -> list[tuple[int, float, int]]:
-    """Loss sum and supervised tokens of held-out conversations; every rank does all of them.
-
-    Args:
-        trainee: Is not changed.
-        packs: Of the held-out split.
-        images: How pixels are normalised.
-        ranks: Where this one computes.
-        precision: Of the recipe.
-        change: Done to each pack before: how a control takes the pictures away.
-    """
-    out: list[tuple[int, float, int]] = []
-    with torch.no_grad(), autocast(ranks.device, precision):
-        for pack in packs:
-            losses, owner = trainee(to_batch(change(pack), images, ranks.device))
-            sums, counts = sums_by_document(losses, owner, len(pack.documents))
-            out += zip(pack.documents, sums, counts, strict=True)
-    return out

@@ -148,10 +148,12 @@ class Seeing:
             for name, value in _flat(line):
                 self._board.add_scalar(f"held_out/{name}", value, line["step"])
         if self._is_shown:
+            control = line["loss_shuffled_images"]
             self.say(
                 f"{self._name}: held out after {line['step']} steps: loss {line['loss']:.4f}, "
-                f"with the pictures of others {line['loss_shuffled_images']:.4f}"
-            )
+                + ("all with the same picture" if control is None
+                   else f"with the pictures of others {control:.4f}")
+            )  # fmt: skip
 
     def say(self, text: str) -> None:
         """Tell a person something."""
@@ -174,5 +176,5 @@ def _flat(line: dict[str, Any], before: str = "") -> Iterable[tuple[str, float]]
     for name, value in line.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{before}{name}/")
-        elif name != "step":
+        elif name != "step" and value is not None:
             yield f"{before}{name}", float(value)

@@ -10,6 +10,8 @@ from trainer.distributed import Layout
 from trainer.recipes import Recipe
 from trainer.stages import Stage
 
+_INDECISIVE = ("stages", "checkpoint_steps", "evaluation_steps", "name", "cpu_threads", "bad_share")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageRun:
@@ -57,10 +59,11 @@ class StageRun:
     def decisive(self, model_digest: str) -> dict[str, Any]:
         """All that decides the weights, for the record and to refuse a resume with other values.
 
-        Checkpointing, evaluation and what is shown decide nothing.
+        Checkpointing, evaluation, what is shown and how much bad input is put up with decide
+        nothing: a run that was stopped for too much of it goes on where more is allowed.
         """
         recipe = asdict(self.recipe)
-        for name in ("stages", "checkpoint_steps", "evaluation_steps", "name", "cpu_threads"):
+        for name in _INDECISIVE:
             recipe.pop(name)
         return {
             "recipe": recipe,

@@ -10,7 +10,7 @@ from trainer.distributed import Ranks, join_ranks, leave_ranks, wait_for_all
 from trainer.errors import TrainerError
 from trainer.recipes import Recipe
 from trainer.run_recipe import run_stages
-from trainer.run_stage import worker_count
+from trainer.stage_data import worker_count
 from trainer.stage_run import StageRun
 from trainer.stages import STAGE_NAMES
 

@@ -98,7 +98,7 @@ def test_a_stage_goes_on_with_the_loss_that_the_one_before_ended_with(three_stag
     ended = lines(three_stages / STAGES[0], "evaluation.jsonl")[-1]
     from trainer.corpus import Build
     from trainer.distributed import Ranks
-    from trainer.loop import held_out_loss
+    from trainer.held_out import held_out_loss, mean_loss
     from trainer.recipes import RECIPES
     from trainer.run_stage import StageWork
     from trainer.stage_run import StageRun
@@ -110,9 +110,9 @@ def test_a_stage_goes_on_with_the_loss_that_the_one_before_ended_with(three_stag
         model=three_stages / STAGES[0],
     )  # fmt: skip
     work = StageWork(run, three_stages / STAGES[0] / "model", "", Ranks())
-    _, packs = work._held_out
-    told = held_out_loss(work.trainee, packs, work.images, work.ranks, "float32")
-    assert sum(loss for _, loss, _ in told) / sum(n for *_, n in told) == ended["loss"]
+    _, packs = work.data.held_out
+    told = held_out_loss(work.model.trainee, packs, work.data.images, work.ranks, "float32")
+    assert mean_loss(told) == ended["loss"]
 
 
 def test_changed_weights_are_not_taken_over(
@@ -236,6 +236,25 @@ def test_too_many_unreadable_pictures_stop_a_run(
     assert "conversations cannot be read: image_unreadable" in capsys.readouterr().err
 
 
+def test_a_run_that_was_stopped_for_bad_pictures_goes_on_where_more_are_allowed(
+    train: Callable[..., int], tmp_path: Path
+) -> None:
+    broken = [MadeImage(data=square_png((n, 2, 3))[:60], conversations=[asked("Which?", "None.")])
+              for n in range(20)]  # fmt: skip
+    build = write_build(tmp_path / "build", [*color_images(16), *broken])
+    words = ("--out", tmp_path / "run", "--stage", STAGES[2])
+    assert train(*words, "--stop-after", 1, data=build) == 0
+    assert train(*words, data=build) == 2
+    assert train(*words, "--bad-share", 0.5, data=build) == 0
+    assert [line["step"] for line in lines(tmp_path / "run" / STAGES[2])][:2] == [0, 1]
+
+
+@pytest.mark.parametrize("share", ["-0.1", "1.5", "nan", "few"])
+def test_a_share_that_is_none_is_refused(train: Callable[..., int], share: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        train("--out", "unused", "--bad-share", share)
+
+
 def test_rows_that_cannot_be_trained_on_are_counted_before(
     train: Callable[..., int], tmp_path: Path
 ) -> None:
@@ -243,6 +262,8 @@ def test_rows_that_cannot_be_trained_on_are_counted_before(
         MadeImage(data=square_png((9, 9, 9)), conversations=[[], asked("No image here", "a",
                                                                        sees=False)]),
         MadeImage(data=square_png((8, 9, 9)), conversations=[asked("Which?", " ")]),
+        MadeImage(data=square_png((7, 9, 9)), conversations=[[]], split="validation"),
+        MadeImage(data=square_png((6, 9, 9)), conversations=[[]], split="test"),
     ]  # fmt: skip
     build = write_build(tmp_path / "build", [*color_images(1), *useless])
     assert train("--out", tmp_path / "run", "--stage", STAGES[2], data=build) == 0
