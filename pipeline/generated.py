@@ -43,7 +43,10 @@ from converters.specs.base import (
     TableFile,
 )
 from converters.vocabulary import vocabulary
+from pipeline.overview import composition_of, overview_page
 from pipeline.source_heads import index_text
+from pipeline.sources_page import sources_page
+from pipeline.sunburst import sunburst_svg
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -56,6 +59,17 @@ def generated_files() -> dict[str, str]:
         "manifests/index.json": index_text(schema),
         "manifests/README.md": "\n".join(_manifests_page()) + "\n",
         "docs/command-line.md": _command_line_page(),
+        **_overview_files(),
+    }
+
+
+def _overview_files() -> dict[str, str]:
+    manifests = [load(name).manifest for name in list_sources()]
+    composition = composition_of(manifests)
+    return {
+        "docs/sources.md": "\n".join(sources_page(manifests)) + "\n",
+        "docs/sources.svg": sunburst_svg(composition),
+        "docs/sources.html": overview_page(composition),
     }
 
 
@@ -106,15 +120,7 @@ def _manifests_page() -> Iterator[str]:
     yield "and no value is turned into another type. Words are those of `vocabulary.toml`, terms"
     yield "those of `terms.csv`."
     yield ""
-    yield "## Sources"
-    yield ""
-    yield "| source | title | modality | tasks | licence | evidence |"
-    yield "|---|---|---|---|---|---|"
-    for name in list_sources():
-        m = load(name).manifest
-        title = m.title.replace("|", "\\|")
-        cells = (name, title, m.modality, ", ".join(m.tasks), m.license, m.evidence.level)
-        yield f"| {' | '.join(cells)} |"
+    yield "What there is, by modality: [docs/sources.md](../docs/sources.md)."
     yield ""
     yield "## Keys"
     keys: list[type[BaseModel]] = [Manifest, Evidence, Package, Expect]
