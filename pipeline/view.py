@@ -17,6 +17,8 @@ LETTERS = "ABCDEFGH"  # of options
 SAME_PLACE = 0.5  # boxes that share so much of their area could each be meant
 # What is said of the image or of the operation, and not of what is seen: in formats of their own.
 APART = ("quality", "action")
+# Sizes and shifts of an organ: a box marks the organ, and they are not "in the lower left".
+_OF_A_WHOLE_ORGAN = ("aortic enlargement", "cardiomegaly", "mediastinal shift")
 _MEASURED_ROLES = ("organ", "structure", "lesion", "cell", "instrument", "device")
 
 
@@ -68,12 +70,14 @@ class Named:
         the: Singular as it stands in a sentence: with the article that it takes.
         plural: Plural.
         is_plural: The term itself is a plural, as "costal cartilages".
+        is_thing: It can be said to be in something: "contains a nodule", and not "edema".
     """
 
     term: str
     the: str
     plural: str
     is_plural: bool
+    is_thing: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +90,7 @@ class Group:
         is_exact: All of its objects are marked, so that they may be counted.
         is_region: They have a place; False for a label of the whole image.
         positions: Where they are, each once, in the order of findings; none for what takes
-            nearly the whole image.
+            nearly the whole image, or is the state of a whole organ.
         diameter: Longest diameter with its unit, where there is one finding and it is known.
         in_parts: It is one region in several parts.
         is_sided: The term names a side of the patient, which is not that of the picture.
@@ -153,16 +157,20 @@ class View:
         return [f for f in self.boxed if f.box and f.box.width * f.box.height < 0.9 * whole]
 
     def ordered(self, seed: str, findings: list[Finding]) -> list[Finding]:
-        """Findings in an order drawn by digest: one of each term first, then the others."""
+        """Findings in an order drawn by digest: one of each term first, then the others.
+
+        Each term is as likely to come first, however many findings it has: else a question about
+        a box of a blood smear would nearly always be answered by "red blood cell".
+        """
+        key = f"{self.sample.sample_id}/{seed}"
         numbered = {f"{f.label}/{n}": f for n, f in enumerate(findings)}
-        names = digest_order(f"{self.sample.sample_id}/{seed}", list(numbered))
+        names = digest_order(key, list(numbered))
         first: dict[str, str] = {}
         for name in names:
             first.setdefault(numbered[name].label, name)
-        heads = set(first.values())
-        return [numbered[n] for n in names if n in heads] + [
-            numbered[n] for n in names if n not in heads
-        ]
+        heads = [first[label] for label in digest_order(f"{key}/terms", sorted(first))]
+        others = [name for name in names if name not in first.values()]
+        return [numbered[name] for name in [*heads, *others]]
 
     def groups(self) -> list[Group]:
         """Findings by term, the largest first; labels of the whole image before regions."""
@@ -183,7 +191,9 @@ class View:
             count=len(findings),
             is_exact=first.label in self.sample.countable,
             is_region=_has_place(first),
-            positions=tuple(
+            positions=()
+            if first.label in _OF_A_WHOLE_ORGAN
+            else tuple(
                 dict.fromkeys(
                     f.position for f in findings if f.position and (id(f) in local or not f.box)
                 )
@@ -225,6 +235,7 @@ def named(of: Term) -> Named:
         the=of.with_article,
         plural=of.plural,
         is_plural=is_plural(of),
+        is_thing=of.with_article != of.term or is_plural(of),
     )
 
 

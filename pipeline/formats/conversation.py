@@ -15,8 +15,9 @@ from pipeline.phrasing import digest_order, draw_number
 from pipeline.view import Draft, Group, Named, View, image_words, named
 
 TEMPLATE = "conversation/image.en.j2"
-MIN_TURNS, MAX_NAMED, MAX_CONCLUSIONS = 3, 4, 3
+MIN_TURNS, MAX_NAMED, MAX_CONCLUSIONS = 3, 4, 6
 _NOT_LOOKED_FOR = ("normal", "grade", "phase")  # one does not see a step of a scale
+_SEEN_TOO = ("lesion", "sign")
 _CONCLUDING = ("diagnosis", "grade", "lesion", "sign", "normal", "phase")
 
 
@@ -50,28 +51,44 @@ def _variables(view: View, groups: list[Group]) -> dict[str, object]:
     return {
         **image_words(view.sample),
         "seen": seen,
-        "is_selection": sum(_is_news(view, group) for group in groups) > len(seen),
+        "is_selection": len(_news(view, groups)) > len(seen),
         "subject": subject,
         "measure": measure,
         "box": box,
         **_judged(view, groups),
         "ending": _ending(groups),
+        "is_part": len(_concluded(groups)) > MAX_CONCLUSIONS,
     }
 
 
-def _is_news(view: View, group: Group) -> bool:
-    """Whether it is seen in the image, and is neither what the image is of nor a conclusion."""
-    is_seen = group.is_region or group.role not in _CONCLUDING
-    return is_seen and group.name.term not in view.sample.anatomy
+def _news(view: View, groups: list[Group]) -> list[Group]:
+    """What is seen in the image, and is neither what the image is of nor a conclusion.
+
+    Where one abnormality has a place, those without one are seen beside it: who lists the
+    nodule alone would deny the effusion.
+    """
+    has_region = any(group.is_region and group.role in _SEEN_TOO for group in groups)
+    found = [
+        g
+        for g in groups
+        if g.is_region or g.role not in _CONCLUDING or (has_region and g.role in _SEEN_TOO)
+    ]
+    named_first = sorted(found, key=lambda g: not g.is_region)
+    return [g for g in named_first if g.name.term not in view.sample.anatomy]
 
 
 def _seen(view: View, groups: list[Group]) -> list[Group]:
-    return [group for group in groups if _is_news(view, group)][:MAX_NAMED]
+    return _news(view, groups)[:MAX_NAMED]
 
 
 def _ending(groups: list[Group]) -> list[Group]:
-    """What is concluded: what is abnormal, and what is judged of the whole image."""
-    return [g for g in groups if g.role in _CONCLUDING][:MAX_CONCLUSIONS]
+    """What is concluded: what has been seen and named goes before what has not."""
+    return sorted(_concluded(groups), key=lambda g: not g.is_region)[:MAX_CONCLUSIONS]
+
+
+def _concluded(groups: list[Group]) -> list[Group]:
+    """What is abnormal, and what is judged of the whole image."""
+    return [g for g in groups if g.role in _CONCLUDING]
 
 
 def _first(view: View, seed: str, groups: list[Group]) -> Group | None:

@@ -9,6 +9,7 @@ from pipeline.view import Draft, Group, View, image_words, named
 MAX_REGIONS, MAX_DENIED = 6, 3
 # What a reader concludes from what is seen.
 IMPRESSION_ROLES = ("diagnosis", "grade", "lesion", "sign", "normal")
+_FOUND_ROLES = ("lesion", "sign")
 _DENIED_ROLES = ("diagnosis", "lesion", "sign")
 
 
@@ -19,12 +20,14 @@ def drafts(view: View) -> list[Draft]:
     denied = _denied(view)
     if not groups or not (impression or denied):
         return []
-    # What has a place is a finding; what is said of the whole image is the conclusion.
-    found = [group for group in groups if group.is_region]
-    shown = sorted(found, key=lambda group: group not in impression)[:MAX_REGIONS]
-    if not (shown or denied):
+    if not (denied or any(group.is_region for group in groups)):
         return []
-    told = [*shown, *(group for group in impression if not group.is_region)]
+    # What is seen is a finding, with its place where it has one; what is judged of the whole
+    # image is the conclusion. No lesion is concluded that was not found.
+    found = [group for group in groups if group.is_region or group.role in _FOUND_ROLES]
+    shown = sorted(found, key=lambda g: (g not in impression, not g.is_region))[:MAX_REGIONS]
+    concluded = [g for g in impression if not g.is_region and g.role not in _FOUND_ROLES]
+    told = [*shown, *concluded]
     return [
         Draft(
             template="report/image.en.j2",
