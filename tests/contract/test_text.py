@@ -21,7 +21,10 @@ NO = {"en": ("No",), "zh": ("否", "不")}
 NONE_THERE = {"en": ("No ",), "zh": ("未见", "没有")}
 SIDES = {"en": {"left": "left", "right": "right"}, "zh": {"左侧": "left", "右侧": "right"}}
 REGION = {"en": r"Region (\d)", "zh": r"区域(\d)"}
-REPORT = {"en": ["Technique: ", "Findings: ", "Impression: "], "zh": ["检查方法：", "所见：", "印象："]}
+REPORT = {
+    "en": ["Technique: ", "Findings: ", "Impression: "],
+    "zh": ["检查方法：", "所见：", "印象："],
+}
 BETWEEN = {"en": "; ", "zh": "；"}
 SENTENCES = (
     "caption", "region_caption", "judgement", "counting", "position", "open_question",
