@@ -5,9 +5,9 @@ cannot be read becomes one of the mean color, and nothing of its conversation is
 which every rank has made before, stays as it is.
 """
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -216,7 +216,8 @@ class Loader:
         steps: Conversations of each pack of each step, in order.
         make: Makes a pack.
         workers: Threads.
-        ahead: Steps that are made before they are asked for.
+        ahead: Steps that are made before they are asked for, and more of them where that leaves
+            workers idle: each has two packs to make at any time.
     """
 
     def __init__(
@@ -228,28 +229,29 @@ class Loader:
     ) -> None:
         self._steps, self._make = steps, make
         self._pool = ThreadPoolExecutor(max(workers, 1), thread_name_prefix="gmai-packs")
-        self._ahead = max(ahead, 1)
+        self._ahead, self._packs_ahead = max(ahead, 1), 2 * max(workers, 1)
         self.waited = 0.0
 
     def __iter__(self) -> Iterator[list[Pack]]:
-        waiting: queue.Queue[list[Future[Pack]]] = queue.Queue()
+        waiting: deque[list[Future[Pack]]] = deque()
         try:
-            for _ in range(self._ahead):
-                self._submit(waiting)
-            while not waiting.empty():
-                futures = waiting.get()
+            self._read_ahead(waiting)
+            while waiting:
+                futures = waiting.popleft()
+                self._read_ahead(waiting)
                 started = time.perf_counter()
                 packs = [future.result() for future in futures]
                 self.waited += time.perf_counter() - started
-                self._submit(waiting)
                 yield packs
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _submit(self, waiting: "queue.Queue[list[Future[Pack]]]") -> None:
-        step = next(self._steps, None)
-        if step is not None:
-            waiting.put([self._pool.submit(self._make, documents) for documents in step])
+    def _read_ahead(self, waiting: deque[list[Future[Pack]]]) -> None:
+        while len(waiting) < self._ahead or sum(map(len, waiting)) < self._packs_ahead:
+            step = next(self._steps, None)
+            if step is None:
+                return
+            waiting.append([self._pool.submit(self._make, documents) for documents in step])
 
 
 def running_loaders() -> int:

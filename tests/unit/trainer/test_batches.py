@@ -1,12 +1,12 @@
 """What is learnt beside a picture was said of it, also where a shard changes after planning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.pair_build import MadeImage, asked, square_png, write_build
-from trainer.batches import PackMaker
+from trainer.batches import Loader, PackMaker
 from trainer.chat import load_chat
 from trainer.corpus import Build, load_corpus
 from trainer.errors import TrainerError
@@ -62,3 +62,22 @@ def test_lengths_are_counted_anew_for_another_shard_of_the_same_name_and_size(
     for digest in ("sha256:1", "sha256:1", "sha256:2"):
         lengths_of(shard, digest, settings, [tmp_path / "lengths"])
     assert len(list((tmp_path / "lengths").iterdir())) == 2
+
+
+@pytest.mark.parametrize(("workers", "packs"), [(1, 1), (4, 1), (4, 3)])
+def test_every_worker_has_work_ahead_of_the_step_that_is_asked_for(
+    workers: int, packs: int
+) -> None:
+    begun: list[int] = []
+
+    def steps() -> Iterator[list[Sequence[int]]]:
+        for step in range(40):
+            begun.append(step)
+            yield [(step,)] * packs
+
+    out = iter(Loader(steps(), lambda documents: documents, workers))  # type: ignore[arg-type,return-value]
+    assert next(out) == [(0,)] * packs
+    ahead = len(begun) - 1
+    assert ahead >= 2
+    assert 2 * workers <= ahead * packs < 2 * workers + 2 * packs + 1
+    assert [made[0] for made in out] == [(step,) for step in range(1, 40)]

@@ -89,6 +89,16 @@ def test_whatever_the_shape_the_encoder_gets_its_square(
     assert decode(encoded(picture(width, height)), fit).shape == (56, 56, 3)
 
 
+@pytest.mark.parametrize("settings", [CROP, PAD], ids=["crop", "pad"])
+@pytest.mark.parametrize("size", [(80, 80), (90, 61), (40, 56)])
+def test_a_grey_picture_is_the_same_as_in_three_equal_channels(
+    size: tuple[int, int], settings: ImageSettings
+) -> None:
+    grey = picture(*size, mode="L")
+    as_color = decode(encoded(grey.convert("RGB")), settings)
+    assert np.array_equal(decode(encoded(grey), settings), as_color)
+
+
 def test_padding_keeps_all_of_a_picture_in_its_middle() -> None:
     white = Image.new("RGB", (112, 56), "white")
     seen = decode(encoded(white), PAD)

@@ -152,6 +152,28 @@ def test_a_stopped_stage_goes_on_to_the_last_bit(
     assert records[0]["weights_digest"] == records[1]["weights_digest"]
 
 
+@pytest.fixture(scope="module")
+def by_one_worker(
+    squares: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[str], str]:
+    """Losses and ledger of a stage whose packs are made by one worker."""
+    run = tmp_path_factory.mktemp("worker")
+    assert main(["--recipe", "smoke", "--cpu", "--quiet", "--data", str(squares), "--model",
+                 str(tiny_model), "--out", str(run), "--stage", STAGES[2], "--packs-per-step", "1",
+                 "--max-steps", "6", "--workers", "1"]) == 0  # fmt: skip
+    return numbers(run / STAGES[2]), (run / STAGES[2] / "ledger.jsonl").read_text()
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_order_and_losses_are_the_same_bits_with_any_number_of_workers(
+    train: Callable[..., int], tmp_path: Path, by_one_worker: tuple[list[str], str], workers: int
+) -> None:
+    words = ("--stage", STAGES[2], "--packs-per-step", 1, "--max-steps", 6)
+    assert train(*words, "--out", tmp_path, "--workers", workers) == 0
+    folder = tmp_path / STAGES[2]
+    assert (numbers(folder), (folder / "ledger.jsonl").read_text()) == by_one_worker
+
+
 @pytest.mark.parametrize("change", [("--seed", 1), ("--max-steps", 5), ("--packs-per-step", 2)])
 def test_a_stage_is_not_resumed_with_other_settings(
     train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str],
