@@ -17,7 +17,13 @@ _REMEDY = "get the file again, or mend it"
 
 
 def json_rows(
-    data: bytes, explode: list[str], source: str, path: str, *, within: str | None = None
+    data: bytes,
+    explode: list[str],
+    source: str,
+    path: str,
+    *,
+    within: str | None = None,
+    named: str | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the names of the columns, then the cells of each row, as a table has them.
 
@@ -29,6 +35,7 @@ def json_rows(
         path: For messages; its suffix says whether the file has one object a line.
         within: Key of the list, where the file is an object that holds several; of every list
             where it is "*", and the column "list" then holds its key.
+        named: Column of the one key of each object, where what is said stands below it.
 
     Raises:
         SourceError: It is no list of objects, a list to be taken apart is missing or has another
@@ -45,6 +52,8 @@ def json_rows(
         where = f"{path}, object {number}"
         if not isinstance(one, dict):
             raise SourceError(source, f"{where} is not an object", _REMEDY)
+        if named:
+            one = _unnamed(one, named, source, where)
         rows += [(number, row) for row in _rows_of(one, explode, source, where)]
     names = list(dict.fromkeys(name for _, row in rows for name in row))
     yield 0, names
@@ -65,6 +74,15 @@ def _content(data: bytes, path: str, within: str | None) -> Json:
         for one in items if isinstance(items, list) else [items]:
             rows.append({**one, LIST_COLUMN: key} if isinstance(one, dict) else one)
     return rows
+
+
+def _unnamed(one: dict[str, Json], named: str, source: str, where: str) -> dict[str, Json]:
+    """What is said below the one key of an object, with that key in a column."""
+    key, *others = one
+    said = one[key]
+    if others or not isinstance(said, dict) or named in said:
+        raise SourceError(source, f"{where} is not one name with what is said of it", _REMEDY)
+    return {named: key, **said}
 
 
 def _rows_of(

@@ -14,6 +14,7 @@ from converters.errors import CaseError, SourceError
 from converters.files import Listing, Root
 from converters.pattern import fill, match_paths
 from converters.specs.base import TableFile
+from converters.table_cells import counts, lines_of, mended, require_asked
 
 TABLE_BYTES = 256 << 20
 MAX_COLUMNS = 4096
@@ -86,7 +87,7 @@ def parse_table(spec: TableFile, data: bytes, source: str, path: str) -> Table:
     if path.lower().endswith((".json", ".jsonl")):
         from converters.json_tables import json_rows
 
-        rows = json_rows(data, spec.explode, source, path, within=spec.within)
+        rows = json_rows(data, spec.explode, source, path, within=spec.within, named=spec.named)
         return _table(spec, source, path, rows)
     return _table(spec, source, path, _text_rows(spec, data, source, path))
 
@@ -157,6 +158,9 @@ def _text_rows(spec: TableFile, data: bytes, source: str, path: str) -> _Lines:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise SourceError(source, f"{path}, line {line}: a NUL byte", "get the table again")
+    if spec.lines:
+        yield from lines_of(text, spec.lines, source, path)
+        return
     delimiter = "\t" if path.lower().endswith(".tsv") else spec.delimiter
     reader = csv.reader(
         io.StringIO(text, newline=""),
@@ -180,12 +184,15 @@ def _table(spec: TableFile, source: str, path: str, lines: _Lines) -> Table:
         if next(lines, None) is None:
             raise SourceError(source, f"{path} has less than {spec.skip_rows} rows", "get it again")
     names = _header(spec, source, path, lines)
+    require_asked(spec, names, source, path)
     rows = []
     for number, cells in lines:
         if not any(cells):
             continue
         fitted = _fitted(cells, len(names), source, f"{path}, row {number}")
-        rows.append(Row(number=number, values=dict(zip(names, fitted, strict=True))))
+        values = mended(spec, dict(zip(names, fitted, strict=True)))
+        if counts(spec, values):
+            rows.append(Row(number=number, values=values))
         if len(rows) * len(names) > MAX_CELLS:
             raise SourceError(source, f"{path} has more than {MAX_CELLS:,} cells", "cut it")
     return Table(path=path, columns=names, rows=tuple(rows))

@@ -1,21 +1,18 @@
 """A table with one row a box."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from converters.annotations.boxes import Marked, parse_number, say_boxes
 from converters.annotations.contract import Block, Index, Question, Said
 from converters.annotations.joins import keys_of_images
+from converters.annotations.literals import literal_list
 from converters.annotations.readers import agreed_boxes
 from converters.errors import CaseError, SourceError
 from converters.pattern import template_names
 from converters.records import Box, Entry, Json
 from converters.specs.annotations import BoxTable
 from converters.tables import Row, read_table, require_columns, rows_by_key
-
-_ITEM = re.compile(r"'([^'\\]*)'")
-_LIST = re.compile(rf"\[{_ITEM.pattern}(?:, {_ITEM.pattern})*\]")
 
 
 def index(spec: BoxTable, block: Block) -> Index:
@@ -52,9 +49,7 @@ def _codes(spec: BoxTable, row: Mapping[str, str]) -> list[str]:
     if spec.label_column is None:
         return [next(iter(spec.labels))]
     cell = row[spec.label_column]
-    if spec.label_list and _LIST.fullmatch(cell):
-        return list(dict.fromkeys(_ITEM.findall(cell)))
-    return [cell]
+    return literal_list(cell) if spec.label_list else [cell]
 
 
 def _require_known(spec: BoxTable, row: Row, path: str, source: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from converters.annotations.contract import Said, absent_terms
+from converters.annotations.literals import literal_list
 from converters.errors import CaseError, SourceError
 from converters.records import Finding
 from converters.specs.base import Completeness
@@ -15,7 +16,7 @@ Columns: TypeAlias = SingleColumn | OneHotColumns | Measurement
 Row: TypeAlias = Mapping[str, str]
 
 _NUMBER = re.compile(r"[-+]?[0-9]{1,12}(\.[0-9]{1,20})?")
-_NEVER_NEGATIVE = ("mm", "cm", "mm2", "ml", "years")
+_NEVER_NEGATIVE = ("mm", "cm", "mm2", "ml", "years", "months")
 
 
 def columns_of(columns: Columns) -> list[str]:
@@ -64,6 +65,8 @@ def _codes(columns: SingleColumn, row: Row) -> list[str]:
     """The codes in the cell, each once; none where it is empty and "" is not a code."""
     cell = row[columns.column]
     parts = cell.split(columns.separator) if columns.separator else [cell]
+    if columns.literal and cell:
+        parts = literal_list(cell)
     known = (*columns.labels, *columns.ignore)
     codes = [part.strip() for part in parts]
     return list(dict.fromkeys(code for code in codes if code or code in known))

@@ -34,7 +34,7 @@ def index(spec: OwnTexts, block: Block) -> Index:
             message = f"rows of {key} differ in {', '.join(spec.fields)}"
             faults[image] = Fault(reason="labels_contradict", message=message)
             continue
-        fields[image] = own
+        fields[image] = {**spec.says, **own}
         values: dict[str, Json] = dict(zip(columns, next(iter(texts)), strict=True))
         entries[image] = Entry(table=path, values=values)
     orphans = [(key, "a text without its image") for key in keyed if key not in used]

@@ -1,5 +1,6 @@
 """Parts shared by every block of a manifest."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -31,7 +32,16 @@ def _check_term(value: str) -> str:
     return value
 
 
+def _check_regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+    return value
+
+
 Text = Annotated[str, Field(min_length=1)]
+Regex = Annotated[Text, AfterValidator(_check_regex)]
 TermName = Annotated[str, AfterValidator(_check_term)]
 PathPattern = Annotated[str, AfterValidator(check_pattern)]
 ModalityCode = Annotated[str, _one_of("modality")]
@@ -73,6 +83,11 @@ class TableFile(Strict):
     a jsonl file has one a line; columns are named by the path to a value, "image.pathname" or
     "box.0". Lists of `explode` hold the values of several rows each; `within` is the key of the
     list in a file that is an object, "*" for every list, whose key is then the column "list".
+    Where the objects of a list have one key each, a name with what is said of it, `named` is the
+    column of the name. `lines` is the pattern of a line of a text file that is no csv file, its
+    placeholders the columns. In the cells of a column of `mend`, what each regular expression finds is
+    replaced, one after another. Rows count where each column of `only` holds one of its values,
+    and no column of `leave_out` does.
     """
 
     path: PathPattern
@@ -84,6 +99,11 @@ class TableFile(Strict):
     explode: list[Text] = []
     within: Text | None = None
     quoted: bool = True
+    named: Text | None = None
+    lines: PathPattern | None = None
+    mend: dict[Text, dict[Regex, str]] = {}
+    only: dict[Text, Annotated[list[str], Field(min_length=1)]] = {}
+    leave_out: dict[Text, Annotated[list[str], Field(min_length=1)]] = {}
 
 
 class SplitByField(Strict):

@@ -23,14 +23,24 @@ class FolderLabel(AnnotationSpec):
 
 
 class SingleColumn(Strict):
-    """One column holds one code, or several joined by `separator`."""
+    """One column holds one code, or several joined by `separator`.
+
+    With `literal`, the cell is a list as Python writes it: "['mass', 'cyst']".
+    """
 
     style: Literal["column"]
     column: Text
     separator: str | None = None
+    literal: bool = False
     labels: dict[str, TermName]
     ignore: list[str] = []
     exclusive: bool
+
+    @model_validator(mode="after")
+    def _several_in_one_way(self) -> "SingleColumn":
+        if self.literal and self.separator:
+            raise ValueError("codes are joined by a separator, or a list as Python writes it")
+        return self
 
 
 class OneHotColumns(Strict):
@@ -57,7 +67,7 @@ class Measurement(Strict):
     column: Text
     label: TermName
     quantity: Text
-    unit: Literal["mm", "cm", "mm2", "ml", "HU", "years", "score"]
+    unit: Literal["mm", "cm", "mm2", "ml", "HU", "years", "months", "score"]
 
 
 class ViewColumn(Strict):

@@ -1,15 +1,15 @@
 """Layouts: where the images of a source are, and how they are told apart."""
 
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from converters.specs.annotations import PictureAnnotation, VolumeAnnotation
 from converters.specs.arrays import ArrayAnnotation, Variables
 from converters.specs.base import (
     ModalityCode,
     PathPattern,
+    Regex,
     Spacing,
     SplitRule,
     Strict,
@@ -23,15 +23,6 @@ from converters.specs.videos import Frames, VideoAnnotation
 from converters.specs.volume_files import OnImageGrid, VolumeFiles
 
 
-def _check_regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"{value!r} is no regular expression: {error}") from error
-    return value
-
-
-Regex = Annotated[Text, AfterValidator(_check_regex)]
 PartName = Literal[
     "b_value", "echo_time", "temporal_position", "image_type", "inversion_time", "trigger_time",
     "echo_number", "gradient", "acquisition", "acquisition_time", "size", "stack",

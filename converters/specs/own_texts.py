@@ -21,7 +21,8 @@ class OwnTexts(AnnotationSpec):
     what the text is. Sentences that hold one of `gaps` (what stands for words that were taken out)
     are left out. `language` is that of the text: it is never translated. Rows count where each
     column of `only` holds one of its values; columns of `fields` become fields of the image, for
-    the subject and the split.
+    the subject and the split, and so does what the table `says` of every image that it names:
+    `{part: test}` where each official part has a table of its own.
     """
 
     kind: Literal["own_texts"]
@@ -34,6 +35,7 @@ class OwnTexts(AnnotationSpec):
     language: Literal["en", "zh"]
     only: dict[Text, list[str]] = {}
     fields: list[Text] = []
+    says: dict[Text, Text] = {}
 
 
 class QuestionTable(AnnotationSpec):

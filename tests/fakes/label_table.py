@@ -9,6 +9,7 @@ from converters.annotations.contract import module_of
 from converters.pattern import field_names, fill, template_names
 from converters.specs.base import TableFile
 from converters.specs.labels import LabelRows, LabelTable
+from converters.specs.own_texts import OwnTexts
 from converters.specs.readers import Readers
 from converters.vocabulary import term
 from tests.fakes import Twin, TwinImage
@@ -28,7 +29,7 @@ def write(spec: LabelTable, twin: Twin) -> None:
     rows = []
     for image in twin.images:
         values = key_values(spec.key, fill(spec.match, image.fields))
-        if values is None or not _is_of_part(spec, twin, image):
+        if values is None or not is_of_part(spec, twin, image):
             continue  # another table serves this image
         values.update(_needed_columns(spec, twin, image))
         for columns in spec.columns:
@@ -38,7 +39,7 @@ def write(spec: LabelTable, twin: Twin) -> None:
     twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, [rows[0], *rows]))
 
 
-def _is_of_part(spec: LabelTable, twin: Twin, image: TwinImage) -> bool:
+def is_of_part(spec: LabelTable | OwnTexts, twin: Twin, image: TwinImage) -> bool:
     """Whether a table of one official part names the image: each part does in turn."""
     rule = twin.manifest.layout.split
     if rule.by != "field" or rule.field not in spec.says:
@@ -106,7 +107,8 @@ def _label_cells(columns, twin: Twin, number: int, elsewhere: set[str]) -> dict[
     for code in chosen:
         twin.expect(columns.labels[code])
     if columns.style == "column":
-        return {columns.column: (columns.separator or "").join(chosen)}
+        cell = str(chosen) if columns.literal else (columns.separator or "").join(chosen)
+        return {columns.column: cell}
     return {
         code: columns.present[0] if code in chosen else columns.absent[0] for code in columns.labels
     }
@@ -115,7 +117,7 @@ def _label_cells(columns, twin: Twin, number: int, elsewhere: set[str]) -> dict[
 def _chosen(columns, usable: list[str], number: int) -> list[str]:
     first = usable[number % len(usable)]
     second = usable[(number + 1) % len(usable)]
-    many = columns.style == "one_hot" or columns.separator
+    many = columns.style == "one_hot" or columns.separator or columns.literal
     distinct = columns.labels[first] != columns.labels[second]
     normal = "normal" in (
         term(columns.labels[first]).role,
@@ -128,6 +130,7 @@ def _chosen(columns, usable: list[str], number: int) -> list[str]:
 
 def table_bytes(spec: TableFile, rows: list[dict[str, str]]) -> bytes:
     """A table as its spec describes it: skipped rows, header or none, delimiter, encoding."""
+    rows = _with_left_out(spec, rows)
     names = spec.header or list(dict.fromkeys(name for row in rows for name in row))
     lines = [["broken", "header"]] * spec.skip_rows
     if spec.header is None:
@@ -139,16 +142,31 @@ def table_bytes(spec: TableFile, rows: list[dict[str, str]]) -> bytes:
         return "".join(json.dumps(_object(spec, row)) + "\n" for row in rows).encode()
     if spec.path.endswith(".json"):
         found = [_object(spec, row) for row in rows]
+        if spec.named:
+            found = [{one.pop(spec.named): one} for one in found]
         lists: dict[str, list[object]] = {}
         for one in found:
             key = str(one.pop("list", "train")) if spec.within == "*" else spec.within or ""
             lists.setdefault(key, []).append(one)
         return json.dumps(lists if spec.within else found).encode()
+    if spec.lines:
+        lines_of = [path_for(spec.lines, row, at)[0] for at, row in enumerate(rows)]
+        return "".join(f"{line}\n" for line in lines_of).encode(spec.encoding)
     out = io.StringIO(newline="")
     delimiter = "\t" if spec.path.endswith(".tsv") else spec.delimiter
     quoting = csv.QUOTE_MINIMAL if spec.quoted else csv.QUOTE_NONE
     csv.writer(out, delimiter=delimiter, quoting=quoting).writerows(lines)
     return out.getvalue().encode(spec.encoding)
+
+
+def _with_left_out(spec: TableFile, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows with what makes them count, then the first one as others that do not."""
+    chosen = {name: cells[0] for name, cells in spec.only.items()}
+    chosen.update(dict.fromkeys(spec.leave_out, ""))
+    counted = [{**chosen, **row} for row in rows]
+    others = {name: "otherwise" for name in spec.only}
+    others.update((name, cells[0]) for name, cells in spec.leave_out.items())
+    return counted + [{**counted[0], name: cell} for name, cell in others.items()]
 
 
 def _object(spec: TableFile, row: dict[str, str]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from converters.pattern import fill
 from converters.specs.own_texts import OwnTexts
 from tests.fakes import Twin, TwinImage
-from tests.fakes.label_table import key_values, table_bytes
+from tests.fakes.label_table import is_of_part, key_values, table_bytes
 from tests.fakes.paths import path_for
 
 TEXTS = {
@@ -20,7 +20,7 @@ def write(spec: OwnTexts, twin: Twin) -> None:
     for image in twin.images:
         key = fill(spec.match, image.fields)
         values = key_values(spec.key, key)
-        if values is None:
+        if values is None or not is_of_part(spec, twin, image):
             continue  # another table serves this image
         values.update(field_cells(spec.fields, twin, image))
         values.update({name: allowed[0] for name, allowed in spec.only.items()})

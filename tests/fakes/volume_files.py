@@ -33,8 +33,13 @@ def write_volume(twin: Twin, path: str, values: np.ndarray, number: int) -> None
     """
     if getattr(twin.manifest.layout, "axes_taken_as", None):
         number = _AS_IN_DICOM
-    turned, affine = _turned(values, number)
     name = path.lower()
+    if name.endswith(".npy"):
+        out = io.BytesIO()
+        np.save(out, _placed(values, twin.manifest.layout.stored.axes))
+        twin.write(path, out.getvalue())
+        return
+    turned, affine = _turned(values, number)
     if name.endswith(".mhd"):
         raw = path[: -len("mhd")] + "raw"
         twin.write(raw, turned.tobytes(order="F"))
@@ -50,6 +55,14 @@ def write_volume(twin: Twin, path: str, values: np.ndarray, number: int) -> None
     else:
         data = _nifti(turned, affine)
         twin.write(path, _packed(data) if name.endswith(".gz") else data)
+
+
+def _placed(values: np.ndarray, axes: str) -> np.ndarray:
+    """Canonical values with their axes as the manifest gives them."""
+    wanted = nib.orientations.axcodes2ornt(tuple(axes))
+    return nib.orientations.apply_orientation(
+        values, nib.orientations.ornt_transform(nib.orientations.axcodes2ornt("RAS"), wanted)
+    )
 
 
 def _turned(values: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:

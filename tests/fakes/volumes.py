@@ -188,7 +188,7 @@ def _terms(spec) -> list[str]:
 def _expect(twin: Twin, blocks: list[Block], values: np.ndarray, volumes: int) -> None:
     """A block shows whole in each slice that meets it; no rim of it is too small to be seen."""
     layout = twin.manifest.layout
-    canonical = to_canonical(Volume(values=values, affine=np.diag([*SPACING, 1.0])), "twin")
+    canonical = to_canonical(Volume(values=values, affine=np.diag([*spacing(layout), 1.0])), "twin")
     shown = regions(layout, blocks)
     said = [
         Said3D(structure=_structure(term, parts), is_known=True) for term, parts in shown.items()
@@ -200,6 +200,15 @@ def _expect(twin: Twin, blocks: list[Block], values: np.ndarray, volumes: int) -
         for term, parts in shown.items():
             if any(part.meets(AXIS[choice.plane], choice.index) for part in parts):
                 twin.expect(term, len(greys) * volumes)
+
+
+def spacing(layout) -> tuple[float, ...]:
+    """Voxel size in the canonical frame: the twin's own, or what the manifest gives of arrays."""
+    stored = getattr(layout, "stored", None)
+    if stored is None:
+        return SPACING
+    pairs = dict(zip(stored.axes, stored.spacing_mm, strict=True))
+    return tuple(next(pairs[one] for one in pair if one in pairs) for pair in ("RL", "AP", "SI"))
 
 
 def regions(layout, blocks: list[Block]) -> dict[str, list[Block]]:

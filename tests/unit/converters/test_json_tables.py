@@ -58,3 +58,15 @@ def test_objects_that_lie_too_deep_are_refused() -> None:
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(SourceError, match="twice"):
         list(json_rows(b'[{"a": 1, "a": 2}]', [], "toy", "a.json"))
+
+
+def test_objects_of_one_name_give_the_name_a_column() -> None:
+    data = b'[{"a.jpg": {"text": "drusen"}}, {"b.jpg": {"text": "normal"}}]'
+    found = [cells for _, cells in json_rows(data, [], "toy", "a.json", named="image")]
+    assert found == [["image", "text"], ["a.jpg", "drusen"], ["b.jpg", "normal"]]
+
+
+@pytest.mark.parametrize("one", [b'{"a": {}, "b": {}}', b'{"a": "text"}', b'{"a": {"image": 1}}'])
+def test_an_object_that_is_not_one_name_stops_the_source(one: bytes) -> None:
+    with pytest.raises(SourceError, match="is not one name with what is said of it"):
+        list(json_rows(b"[" + one + b"]", [], "toy", "a.json", named="image"))

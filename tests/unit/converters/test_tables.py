@@ -247,3 +247,24 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data: bytes) -> None:
     with suppress(SourceError):
         table = read(tmp_path_factory.mktemp("table"), b"a,b\n" + data)
         assert all(len(row.values) == 2 for row in table.rows)
+
+
+def test_cells_are_mended_before_rows_are_chosen(tmp_path: Path) -> None:
+    data = b"name,kind\nCase 1 - A,x\nCase - 2,y\n"
+    mend = {"name": {" *- *": "-", " +": "-"}, "kind": {"^x$": "z"}}
+    table = read(tmp_path, data, mend=mend, only={"kind": ["z"]})
+    assert values(table) == [["Case-1-A", "z"]]
+
+
+def test_rows_are_left_out_by_the_cells_of_a_column(tmp_path: Path) -> None:
+    data = b"name,qc\na,\nb,3 Wrongly labelled\nc,1 Diagnostic\n"
+    table = read(tmp_path, data, leave_out={"qc": ["3 Wrongly labelled"]})
+    assert values(table) == [["a", ""], ["c", "1 Diagnostic"]]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"mend": {"no": {"a": "b"}}}, {"only": {"no": ["a"]}}, {"leave_out": {"no": ["a"]}}]
+)
+def test_a_column_that_rows_are_chosen_by_must_be_there(tmp_path: Path, asked: dict) -> None:
+    with pytest.raises(SourceError, match=r"has no column 'no'"):
+        read(tmp_path, b"name\na\n", **asked)
