@@ -52,9 +52,8 @@ def json_rows(
         where = f"{path}, object {number}"
         if not isinstance(one, dict):
             raise SourceError(source, f"{where} is not an object", _REMEDY)
-        if named:
-            one = _unnamed(one, named, source, where)
-        rows += [(number, row) for row in _rows_of(one, explode, source, where)]
+        said = _unnamed(one, named, source, where) if named else one
+        rows += [(number, row) for row in _rows_of(said, explode, source, where)]
     names = list(dict.fromkeys(name for _, row in rows for name in row))
     yield 0, names
     for number, row in rows:

@@ -85,8 +85,8 @@ class TableFile(Strict):
     list in a file that is an object, "*" for every list, whose key is then the column "list".
     Where the objects of a list have one key each, a name with what is said of it, `named` is the
     column of the name. `lines` is the pattern of a line of a text file that is no csv file, its
-    placeholders the columns. In the cells of a column of `mend`, what each regular expression finds is
-    replaced, one after another. Rows count where each column of `only` holds one of its values,
+    placeholders the columns. In the cells of a column of `mend`, what each regular expression
+    finds is replaced, one after another. Rows count where each column of `only` holds one of its values,
     and no column of `leave_out` does.
     """
 

@@ -22,7 +22,6 @@ from converters.specs.slides import Microns, Regions, SlideAnnotation
 from converters.specs.videos import Frames, VideoAnnotation
 from converters.specs.volume_files import OnImageGrid, VolumeFiles
 
-
 PartName = Literal[
     "b_value", "echo_time", "temporal_position", "image_type", "inversion_time", "trigger_time",
     "echo_number", "gradient", "acquisition", "acquisition_time", "size", "stack",

@@ -164,7 +164,7 @@ def _with_left_out(spec: TableFile, rows: list[dict[str, str]]) -> list[dict[str
     chosen = {name: cells[0] for name, cells in spec.only.items()}
     chosen.update(dict.fromkeys(spec.leave_out, ""))
     counted = [{**chosen, **row} for row in rows]
-    others = {name: "otherwise" for name in spec.only}
+    others = dict.fromkeys(spec.only, "otherwise")
     others.update((name, cells[0]) for name, cells in spec.leave_out.items())
     return counted + [{**counted[0], name: cell} for name, cell in others.items()]
 
