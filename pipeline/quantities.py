@@ -20,6 +20,7 @@ for _dimension, _factor, _words in (
     ("%", 1.0, "% percent"),
     ("hu", 1.0, "hu"),
     ("years", 1.0, "year years 岁"),
+    ("months", 1.0, "month months 个月"),
     ("degrees", 1.0, "° degree degrees"),
 ):
     _UNITS.update(dict.fromkeys(_words.split(), (_dimension, _factor)))

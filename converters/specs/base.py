@@ -86,8 +86,8 @@ class TableFile(Strict):
     Where the objects of a list have one key each, a name with what is said of it, `named` is the
     column of the name. `lines` is the pattern of a line of a text file that is no csv file, its
     placeholders the columns. In the cells of a column of `mend`, what each regular expression
-    finds is replaced, one after another. Rows count where each column of `only` holds one of its values,
-    and no column of `leave_out` does.
+    finds is replaced, one after another. Rows count where each column of `only` holds one of its
+    values, and no column of `leave_out` does.
     """
 
     path: PathPattern
