@@ -21,6 +21,7 @@ from pipeline.captioner import Answer
 from pipeline.digests import canonical
 from pipeline.model_request import Request, Sampling, request_of
 from pipeline.phrasing import keep_lines, render
+from pipeline.pointers import pixels_of
 from pipeline.prompts import ModelPrompt
 from pipeline.shards import write_whole
 
@@ -114,7 +115,7 @@ def judge(
     rows = rows_of(out, wanted)
     pairs = [rows[pair_id] for pair_id in wanted]
     requests = [_request(row, model, revision, sees_image=sees_image) for row in pairs]
-    images = {row["image_digest"]: row["image"]["bytes"] for row in pairs if sees_image}
+    images = {row["image_digest"]: pixels_of(row) for row in pairs if sees_image}
     with asking.store.open("audit-judge") as opened:
         answers = asking.ask(opened, requests, images)
     judged: list[Judgement] = []

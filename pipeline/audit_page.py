@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.audit import text_digest
 from pipeline.phrasing import TEMPLATES
+from pipeline.pointers import pixels_of
 
 _FACTS = (
     "side", "position", "area_px", "area_mm2", "longest_diameter_px", "longest_diameter_mm",
@@ -30,7 +31,7 @@ def audit_page(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _pair(row: Mapping[str, Any]) -> dict[str, Any]:
-    data = row["image"]["bytes"]
+    data = pixels_of(row)
     findings = json.loads(row["findings"])
     kept = ("pair_id", "source", "format", "sample_id", "captioner", "license", "messages", "boxes",
             "width", "height")  # fmt: skip

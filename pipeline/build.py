@@ -42,6 +42,7 @@ class Job:
         text: What is written about each sample.
         out: The out folder.
         is_aside: Whether the shard is put aside, where a whole build finds it.
+        is_pointers: Whether rows are written without the bytes of their images.
     """
 
     partition: Partition
@@ -52,6 +53,7 @@ class Job:
     text: TextSettings
     out: Path
     is_aside: bool = False
+    is_pointers: bool = False
 
     @property
     def path(self) -> Path:
@@ -113,7 +115,7 @@ def make_partition(
     _require_same_words(job)
     loaded, converter = _converter(job.partition.source)
     job.path.parent.mkdir(parents=True, exist_ok=True)
-    with ShardWriter(job.path) as writer:
+    with ShardWriter(job.path, is_pointers=job.is_pointers) as writer:
         filling = Filling(
             writer=writer,
             loaded=loaded,

@@ -1,20 +1,29 @@
 """What a user asks of a build, as a record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from converters.records import Json
 from pipeline.box_notation import Notation
 from pipeline.captioning import Connection
 from pipeline.cluster import Cluster, Share
+from pipeline.license_policy import DEFAULT, Policy, load_policy
 from pipeline.mix import Mix
 from pipeline.model_settings import ModelSettings
+from pipeline.server_settings import ServerSettings
 from pipeline.write_text import TextSettings, text_identity
+
+Images: TypeAlias = Literal["embed", "pointers"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildSettings:
-    """What the user asked for; None stands for the default, and no cluster for this machine."""
+    """What the user asked for; None stands for the default, and no cluster for this machine.
+
+    Images are embedded in the shards, or rows point to them by source, slice and digest alone.
+    """
 
     sources: tuple[str, ...]
     root: Path | None
@@ -34,6 +43,8 @@ class BuildSettings:
     share: Share | None = None
     is_digests_only: bool = False
     publish_url: str | None = None
+    images: Images = "embed"
+    policy: Policy = field(default_factory=partial(load_policy, DEFAULT))
 
     @property
     def text(self) -> TextSettings:
@@ -47,6 +58,14 @@ class BuildSettings:
         )
 
     @property
+    def actions(self) -> tuple[str, ...]:
+        """What is done with the sources, by the names of a policy."""
+        embeds = ("embed",) if self.images == "embed" else ()
+        to = self.connection.to if self.connection else None
+        sends = ("send",) if isinstance(to, ServerSettings) and to.is_elsewhere else ()
+        return ("build", *embeds, *sends)
+
+    @property
     def in_receipt(self) -> dict[str, Json]:
         """What the receipt says of them, for each source."""
         return {
@@ -56,6 +75,7 @@ class BuildSettings:
             "captioner": text_identity(self.text)["captioner"],
             "model": self.model.identity() if self.model else None,
             "mix": self.mix.as_json if self.mix else None,
-            "images": "embed",
+            "images": self.images,
+            "policy": self.policy.record,
             "limit": self.limit,
         }

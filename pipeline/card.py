@@ -3,6 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from converters.licenses import license_of
+from pipeline.attribution import plain
+from pipeline.license_policy import terms_in
+from pipeline.mixture_terms import conditions
+
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"),
+          (10**7, "1M<n<10M"))  # fmt: skip
 _SPLITS = ("train", "validation", "test")
 _WORDS = (
     "Made from annotated medical images by gmai-build. Each source keeps its own licence, given "
@@ -23,7 +30,7 @@ def dataset_card(sources: Mapping[str, Mapping[str, Any]]) -> str:
         for name, entry in sources.items()
     }
     lines = ["---", "pretty_name: Image-text pairs built by gmai", "task_categories:",
-             "- image-text-to-text", "configs:"]  # fmt: skip
+             "- image-text-to-text", *_facts(sources), "configs:"]  # fmt: skip
     every = {s: [name for name in splits if s in splits[name]] for s in _SPLITS}
     if any(every.values()):
         lines += [*_config("all", {s: names for s, names in every.items() if names}),
@@ -31,7 +38,43 @@ def dataset_card(sources: Mapping[str, Mapping[str, Any]]) -> str:
     for name, found in splits.items():
         if found:
             lines += _config(name, {split: [name] for split in found})
-    return "\n".join([*lines, "---", "", "# Image-text pairs", "", _WORDS, "", *_table(sources)])
+    pointers = [
+        name for name, entry in sources.items() if entry["settings"]["images"] == "pointers"
+    ]
+    return "\n".join([
+        *lines, "---", "", "# Image-text pairs", "", _WORDS, "", *_pointers(pointers),
+        *_table(sources), "## Terms of the whole", "",
+        *(f"- {plain(line)}" for line in conditions(terms_in(sources))), "",
+        "`ATTRIBUTION.md` names every source as it asks to be named.", "",
+    ])  # fmt: skip
+
+
+def _facts(sources: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """License, languages, size and tags, in the words of the hub."""
+    ids = {license_of(entry["license"]).hub for entry in sources.values()}
+    shared = {entry["license"] for entry in sources.values()}
+    license_lines = [f"license: {ids.pop() if len(ids) == 1 else 'other'}"]
+    if license_lines == ["license: other"]:
+        license_lines += [
+            f"license_name: {shared.pop().lower() if len(shared) == 1 else 'several'}",
+            "license_link: ATTRIBUTION.md",
+        ]
+    languages = sorted({word for e in sources.values() for word in e["settings"]["languages"]})
+    pairs = sum(sum(entry["pairs"].values()) for entry in sources.values())
+    size = next((word for most, word in _SIZES if pairs < most), "10M<n<100M")
+    return [
+        *license_lines, "language:", *(f"- {word}" for word in languages),
+        "size_categories:", f"- {size}", "tags:", "- medical",
+    ]  # fmt: skip
+
+
+def _pointers(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        f"Without images: {', '.join(names)}. Their rows point to the files of the source; "
+        "`gmai-rehydrate` puts the images back from your own copy and compares their digests.", "",
+    ]  # fmt: skip
 
 
 def _config(name: str, splits: Mapping[str, Sequence[str]]) -> list[str]:
@@ -50,7 +93,7 @@ def _table(sources: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
     for name, entry in sources.items():
         pairs, rejected = sum(entry["pairs"].values()), sum(entry["rejections"].values())
-        title = entry["title"].replace("|", "\\|")
+        title = plain(entry["title"])
         lines.append(
             f"| {name} | {title} | {entry['license']} | {entry['samples']} | {pairs} | {rejected} |"
         )

@@ -49,8 +49,12 @@ def parser() -> argparse.ArgumentParser:
                      help="processes (default: one a processor)")  # fmt: skip
     out.add_argument("--limit", type=positive, metavar="N",
                      help="take the first N cases of each source only")  # fmt: skip
-    out.add_argument("--images", choices=["embed"], default="embed",
-                     help="where images go (default: %(default)s, into the shards)")  # fmt: skip
+    out.add_argument("--images", choices=["embed", "pointers"], default="embed",
+                     help="images in the shards, or rows that point to them by file, slice and "
+                     "digest; gmai-rehydrate puts them back (default: %(default)s)")  # fmt: skip
+    out.add_argument("--license-policy", metavar="POLICY",
+                     help="what licences must allow: open, research, any, or a FILE (default: "
+                     "everything, but what forbids it is sent to no server elsewhere)")  # fmt: skip
     out.add_argument("--partition-cases", type=positive, metavar="N",
                      help="cases a shard (default: 512 pictures or 32 volumes)")  # fmt: skip
     out.add_argument("--dry-run", action="store_true",
@@ -69,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _build(arguments: argparse.Namespace) -> int:
     require_fitting(arguments)
     from pipeline.build_settings import BuildSettings
+    from pipeline.license_policy import DEFAULT, load_policy
     from pipeline.run import run_build
 
     model, connection = None, None
@@ -95,6 +100,8 @@ def _build(arguments: argparse.Namespace) -> int:
         share=arguments.shard,
         is_digests_only=arguments.digests_only,
         publish_url=arguments.publish,
+        images=arguments.images,
+        policy=load_policy(arguments.license_policy or DEFAULT),
     )
     return run_build(settings, os.environ)
 

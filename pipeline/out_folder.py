@@ -7,7 +7,7 @@ moment leaves a folder that the next one, of the same source or another, brings 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from converters.errors import SettingsError
+from pipeline.attribution import attribution
 from pipeline.build import ASIDE
 from pipeline.card import dataset_card
 from pipeline.croissant import croissant
@@ -23,14 +24,21 @@ from pipeline.receipt import ENTRY_KEYS, REJECTION_COLUMNS
 from pipeline.shards import RECEIPT_FILE, SCHEMA_VERSION, sync_folder, write_whole
 from pipeline.version import BUILD_VERSION
 
+Entries: TypeAlias = dict[str, dict[str, Any]]
+
 CARD_FILE = "README.md"
 CROISSANT_FILE = "croissant.json"
+ATTRIBUTION_FILE = "ATTRIBUTION.md"
 REJECTIONS_FILE = "rejections.parquet"
-_BESIDE = (RECEIPT_FILE, CARD_FILE, CROISSANT_FILE, REJECTIONS_FILE)
+# What is made of the entries of a receipt alone, beside it.
+_DOCUMENTS: dict[str, Callable[[Entries], str]] = {
+    CARD_FILE: dataset_card,
+    CROISSANT_FILE: croissant,
+    ATTRIBUTION_FILE: attribution,
+}
+_BESIDE = (RECEIPT_FILE, REJECTIONS_FILE, *_DOCUMENTS)
 _KEPT = Path(".gmai") / "sources.json"
 _REJECTIONS = pa.schema([(name, pa.string()) for name in REJECTION_COLUMNS])
-
-Entries: TypeAlias = dict[str, dict[str, Any]]
 
 
 def read_receipt(out: Path) -> dict[str, Any] | None:
@@ -161,8 +169,8 @@ def close_build(
     _remove_unfinished(out)
     aside = _tidy(out, sources, entries)
     _write_rejections(out, [row for name in sources for row in said[name]])
-    write_whole(out / CARD_FILE, dataset_card(sources).encode())
-    write_whole(out / CROISSANT_FILE, croissant(sources).encode())
+    for name, written in _DOCUMENTS.items():
+        write_whole(out / name, written(sources).encode())
     content = {
         "build_version": BUILD_VERSION,
         "schema_version": SCHEMA_VERSION,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from converters.errors import SourceError
+from converters.licenses import license_of
 from converters.manifest import LoadedManifest
 from converters.records import Case, Entry, Json, Rejection, Split
 from converters.select import converter_for
@@ -108,6 +109,7 @@ def make_plan(
     *,
     partition_cases: int,
     text: Mapping[str, Json],
+    images: str = "embed",
 ) -> Plan:
     """Cut the cases of a source into partitions.
 
@@ -117,6 +119,7 @@ def make_plan(
         digests: By relative path, of every file of the cases.
         partition_cases: Cases a partition.
         text: What decides the texts: formats, languages, captioner, digests of templates.
+        images: Where images go, see :class:`pipeline.build_settings.BuildSettings`.
     """
     rejections = [
         Rejection(
@@ -129,7 +132,7 @@ def make_plan(
         if case.fault
     ]
     usable, duplicates = set_apart_duplicates([c for c in cases if not c.fault], digests)
-    common = _common(loaded, text)
+    common = {**_common(loaded, text), "images": images}
     partitions = [
         _partition(split, index, tuple(chunk), digests, common)
         for split, members in _by_split(usable)
@@ -157,6 +160,7 @@ def _common(loaded: LoadedManifest, text: Mapping[str, Json]) -> dict[str, Json]
         "manifest": loaded.digest,
         "converter": converter_for(loaded.manifest).name,
         "words": _words_digest(loaded),
+        "license": dict(license_of(loaded.manifest.license).classes),
         "text": dict(text),
     }
 
@@ -174,6 +178,7 @@ def own_files_digest(source: str) -> str:
         MANIFESTS / f"{source}.yaml",
         MANIFESTS / "vocabulary.toml",
         MANIFESTS / "relations.csv",
+        MANIFESTS / "licenses.csv",
         *(MANIFESTS / path.name for path in WORD_LISTS),
         *sorted(TEMPLATES.rglob("*.j2")),
     ]

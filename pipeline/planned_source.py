@@ -136,6 +136,7 @@ def plan_source(settings: BuildSettings, listed: ListedSource, screen: Console) 
         digests,
         partition_cases=listed.partition_cases,
         text=text_identity(settings.text),
+        images=settings.images,
     )
     jobs = tuple(
         Job(
@@ -146,6 +147,7 @@ def plan_source(settings: BuildSettings, listed: ListedSource, screen: Console) 
             own_files=listed.own_files,
             text=settings.text,
             out=settings.out,
+            is_pointers=settings.images == "pointers",
         )
         for partition in plan.partitions
     )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from converters.licenses import license_of
 from converters.manifest import LoadedManifest
 from converters.records import Json, Rejection
 from pipeline.build import Made
@@ -17,8 +18,8 @@ from pipeline.version import BUILD_VERSION
 REJECTION_COLUMNS = ("source", "case_key", "sample_id", "reason", "message")
 ENTRY_KEYS = frozenset({
     "access", "build_version", "cases", "citation", "evidence", "findings", "homepage", "license",
-    "manifest_digest", "pairs", "rejections", "rejections_before", "samples", "settings", "shards",
-    "splits", "texts", "title",
+    "license_allows", "manifest_digest", "pairs", "rejections", "rejections_before", "samples",
+    "settings", "shards", "splits", "terms", "texts", "title",
 })  # fmt: skip
 
 
@@ -57,6 +58,8 @@ class SourceResult:
             "settings": dict(settings),
             "manifest_digest": self.loaded.digest,
             "license": manifest.license,
+            "license_allows": dict(license_of(manifest.license).classes),
+            "terms": manifest.terms,
             "access": manifest.access,
             "title": manifest.title,
             "citation": manifest.citation,

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +12,8 @@ from rich.table import Table
 from converters.manifest import Manifest
 from converters.records import Case
 from pipeline.asking import Asked
+from pipeline.license_policy import Terms
+from pipeline.mixture_terms import conditions
 from pipeline.receipt import SourceResult
 
 
@@ -85,6 +87,12 @@ def say_asked(screen: Console, asked: Asked) -> None:
         f"{asked.sent:,} requests to the model, {asked.from_store:,} answered from the store; "
         f"{asked.tokens_in:,} tokens read, {asked.tokens_out:,} written"
     )
+
+
+def say_terms(screen: Console, terms: Iterable[Terms]) -> None:
+    """What the licences of the sources come to together."""
+    for line in conditions(terms):
+        screen.print(f"terms: {line}", markup=False)
 
 
 def say_expectation(screen: Console, result: SourceResult) -> None:

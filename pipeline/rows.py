@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from converters.imaging.pictures import STRIP
+from converters.licenses import license_of
 from converters.manifest import LoadedManifest
 from converters.records import Box, Case, Entry, Finding, Json, Sample
 from pipeline.digests import canonical, digest_bytes, digest_json
@@ -40,6 +41,7 @@ def sample_columns(
 ) -> dict[str, Any]:
     """The columns that all pairs of a sample share; `image` holds the path only."""
     manifest = loaded.manifest
+    allows = license_of(manifest.license)
     return {
         "sample_id": sample.sample_id,
         "image": f"{sample.sample_id}.{sample.image_format}",
@@ -53,6 +55,9 @@ def sample_columns(
         "findings": findings_json(sample),
         "source": manifest.name,
         "license": manifest.license,
+        "access": manifest.access,
+        "permitted_use": allows.use,
+        "redistribution": allows.redistribution,
         "subject_id": case.subject_id,
         "source_path": sample.source_path,
         "source_index": sample.source_index,

@@ -18,13 +18,22 @@ from pipeline.digests import default_workers
 from pipeline.distribute import Workers
 from pipeline.executor import Executor
 from pipeline.lease import Lease
+from pipeline.license_policy import require_allowed
 from pipeline.out_folder import close_build, is_whole, known_sources, open_build
 from pipeline.planned_source import ListedSource, PlannedSource, list_source, plan_source
 from pipeline.progress import console, progress
 from pipeline.publish import publish
 from pipeline.receipt import SourceResult, rejections_digest
-from pipeline.report import say_asked, say_expectation, say_nothing_written, say_plan, say_results
+from pipeline.report import (
+    say_asked,
+    say_expectation,
+    say_nothing_written,
+    say_plan,
+    say_results,
+    say_terms,
+)
 from pipeline.shards import shard_paths
+from pipeline.source_terms import terms_of
 
 
 @dataclass(kw_only=True)
@@ -44,6 +53,7 @@ def run_build(settings: BuildSettings, environ: Mapping[str, str]) -> int:
     """
     screen = console()
     with _executor(settings) as workers, _interruptible(screen, settings) as done:
+        require_allowed(settings.policy, map(terms_of, settings.sources), settings.actions)
         listed = [list_source(settings, name, environ, screen) for name in settings.sources]
         if settings.is_dry_run:
             for one in listed:
@@ -129,6 +139,7 @@ def _build(
     for result in results if not settings.limit else ():
         say_expectation(screen, result)
     say_results(screen, settings.out, results, time.monotonic() - started)
+    say_terms(screen, map(terms_of, settings.sources))
 
 
 def _build_share(

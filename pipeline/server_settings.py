@@ -1,5 +1,6 @@
 """Where a model is served, and how fast it is asked; nothing of it decides what a text says."""
 
+import ipaddress
 import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -56,6 +57,11 @@ class ServerSettings:
     budget_tokens: int | None = None
     allow_image_egress: bool = False
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a server is on another machine than this one."""
+        return not all(_is_here(urlsplit(url).hostname or "") for url in self.base_urls)
+
     def __post_init__(self) -> None:
         if not self.base_urls:
             raise SettingsError("--base-url", "no server is named", "give at least one")
@@ -66,6 +72,13 @@ class ServerSettings:
             limit = getattr(self, name)
             if limit is not None and limit <= 0:
                 raise SettingsError(name, f"is {limit}", "a limit is above zero")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _require_plain(url: str) -> None:

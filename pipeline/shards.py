@@ -15,8 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 RECEIPT_FILE = "build.json"
+# Metadata of a shard whose rows have no bytes of images: "pointers".
+IMAGES_KEY = "gmai.images"
 GROUP_IMAGES = 128
 GROUP_BYTES = 32 << 20
 
@@ -44,7 +46,8 @@ COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     (
         "image",
         _IMAGE,
-        "encoded PNG or JPEG; the source's own bytes where nothing was rendered",
+        "encoded PNG or JPEG; the source's own bytes where nothing was rendered; without bytes in "
+        "a build of pointers, see gmai-rehydrate",
     ),
     (
         "messages",
@@ -80,6 +83,17 @@ COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
         "license",
         pa.string(),
         "licence of the source: SPDX identifier, LicenseRef-, or not stated",
+    ),
+    ("access", pa.string(), "how the source is to be had, a word of [access] in vocabulary.toml"),
+    (
+        "permitted_use",
+        pa.string(),
+        "what the licence allows it for: any, noncommercial, research, unclear, not stated",
+    ),
+    (
+        "redistribution",
+        pa.string(),
+        "whether the licence lets the image be passed on: yes, no, unclear, not stated",
     ),
     ("subject_id", pa.string(), "person, animal or specimen, as the source names it"),
     ("source_path", pa.string(), "image file relative to the root of the source"),
@@ -144,14 +158,15 @@ _REPEATED = [
     "image.bytes", "image.path", "sample_id", "format", "language", "split", "modality",
     "department", "anatomy.list.element", "task.list.element", "labels.list.element",
     "messages.list.element.role", "boxes.list.element.label", "findings", "source", "license",
-    "subject_id", "source_path", "source_digest", "annotation_path", "annotation_digest",
-    "manifest_digest", "converter", "transforms", "template", "template_digest", "captioner",
-    "captioner_revision", "captioner_settings", "prompt", "checks.list.element", "image_digest",
-    "image_phash", "build_version",
+    "access", "permitted_use", "redistribution", "subject_id", "source_path", "source_digest",
+    "annotation_path", "annotation_digest", "manifest_digest", "converter", "transforms",
+    "template", "template_digest", "captioner", "captioner_revision", "captioner_settings",
+    "prompt", "checks.list.element", "image_digest", "image_phash", "build_version",
 ]  # fmt: skip
 _NARROW = [
     "pair_id", "sample_id", "format", "language", "split", "modality", "department", "width",
-    "height", "source", "license", "subject_id", "template", "captioner", "build_version",
+    "height", "source", "license", "access", "permitted_use", "redistribution", "subject_id",
+    "template", "captioner", "build_version",
 ]  # fmt: skip
 
 
@@ -200,14 +215,20 @@ class ShardWriter:
     128 images or 32 MB of image bytes, whichever comes first.
 
     Use as a context manager: leaving it without a commit removes what was written.
+
+    Args:
+        path: Where the shard goes.
+        is_pointers: Whether the bytes of images are left out.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_pointers: bool = False) -> None:
         self._path = path
+        self._is_pointers = is_pointers
         self._unfinished = _beside(path)
         self._rows: list[Mapping[str, Any]] = []
         self._images: list[bytes] = []
-        self._image_of_row: list[int] = []
+        self._image_of_row: list[int | None] = []
+        self._samples = 0
         self._bytes = 0
         self._last_digest = ""
         self._writer = pq.ParquetWriter(
@@ -244,17 +265,22 @@ class ShardWriter:
             digest: Identity of the picture.
             rows: By column; `image` holds the path only.
         """
-        is_full = len(self._images) >= GROUP_IMAGES or self._bytes + len(image) > GROUP_BYTES
-        if self._images and is_full:
+        size = 0 if self._is_pointers else len(image)
+        is_full = self._samples >= GROUP_IMAGES or self._bytes + size > GROUP_BYTES
+        if self._rows and is_full:
             self._flush()
-        self._images.append(image)
-        self._bytes += len(image)
+        if not self._is_pointers:
+            self._images.append(image)
+        self._samples += 1
+        self._bytes += size
         self._rows.extend(rows)
-        self._image_of_row.extend([len(self._images) - 1] * len(rows))
+        number = None if self._is_pointers else len(self._images) - 1
+        self._image_of_row.extend([number] * len(rows))
 
     def _flush(self) -> None:
         self._writer.write_table(self._table(), row_group_size=max(len(self._rows), 1))
-        self._rows, self._images, self._image_of_row, self._bytes = [], [], [], 0
+        self._rows, self._images, self._image_of_row = [], [], []
+        self._samples = self._bytes = 0
 
     def _table(self) -> pa.Table:
         arrays = []
@@ -281,7 +307,8 @@ class ShardWriter:
         """
         if self._rows:
             self._flush()
-        self._writer.add_key_value_metadata({**file_metadata(), **notes})
+        kind = {IMAGES_KEY: "pointers"} if self._is_pointers else {}
+        self._writer.add_key_value_metadata({**file_metadata(), **kind, **notes})
         self._writer.close()
         sync_file(self._unfinished)
         self._unfinished.replace(self._path)

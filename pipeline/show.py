@@ -16,6 +16,7 @@ from rich.text import Text
 from converters.errors import SettingsError
 from pipeline.command_line import folder, positive, run_command
 from pipeline.out_folder import read_receipt
+from pipeline.pointers import pixels_of
 from pipeline.shards import read_shard, read_shards, shard_paths
 
 _PROVENANCE = (
@@ -94,7 +95,7 @@ def _choose(out: Path, count: int) -> list[str]:
 
 
 def _show_pair(screen: Console, row: dict[str, Any], path: Path) -> None:
-    image: Image.Image = Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB")
+    image: Image.Image = Image.open(io.BytesIO(pixels_of(row))).convert("RGB")
     scale = max(1, 512 // max(image.size))
     image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
     beside = Image.new("RGB", (2 * image.width, image.height))

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.phrasing import TEMPLATES
+from pipeline.pointers import pixels_of
 from pipeline.trace import way_of
 
 _CORNERS = ("x_min", "y_min", "x_max", "y_max")
@@ -26,7 +27,7 @@ def trace_page(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _pair(row: Mapping[str, Any]) -> dict[str, Any]:
-    data = row["image"]["bytes"]
+    data = pixels_of(row)
     return {
         "pair_id": row["pair_id"],
         "width": row["width"],

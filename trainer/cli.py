@@ -43,6 +43,9 @@ def _add_what(out: argparse.ArgumentParser) -> None:
                      "ended (recipe smoke: made where it is left out)")  # fmt: skip
     out.add_argument("--out", type=Path, required=True, metavar="RUN",
                      help="folder of the run; each stage has one in it")  # fmt: skip
+    out.add_argument("--license-policy", metavar="POLICY",
+                     help="what the licences of the builds must allow: open, research, any, or a "
+                     "FILE (default: no condition)")  # fmt: skip
 
 
 def _add_how(out: argparse.ArgumentParser) -> None:

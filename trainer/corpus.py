@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.shards import RECEIPT_FILE, SCHEMA_VERSION, shard_notes
+from pipeline.shards import IMAGES_KEY, RECEIPT_FILE, SCHEMA_VERSION, shard_notes
 from trainer.errors import TrainerError
 from trainer.lengths import SPLITS, Lengths, LengthSettings, lengths_of
 from trainer.plan import SourcePart
@@ -199,11 +199,17 @@ def _table(
     kept = [build.folder / ".gmai" / "lengths"]
     kept += [spare_folder] if spare_folder else []
     table = lengths_of(shard, digest, settings, kept)
-    version = shard_notes(shard).get("gmai.schema_version")
+    notes = shard_notes(shard)
+    version = notes.get("gmai.schema_version")
     if version != SCHEMA_VERSION:
         raise TrainerError(
             str(shard), f"schema version {version}, this trainer reads {SCHEMA_VERSION}",
             "build it again with this version of gmai-build"
+        )  # fmt: skip
+    if notes.get(IMAGES_KEY) == "pointers":
+        raise TrainerError(
+            str(build.folder), "holds pointers in place of images",
+            "gmai-rehydrate puts them back from your own copy of the source"
         )  # fmt: skip
     return table
 

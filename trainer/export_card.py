@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.attribution import plain
+from pipeline.mixture_terms import conditions
 from trainer.export_receipts import BuildReceipt
 
 _LIMITS = (
@@ -48,7 +50,7 @@ def model_card(facts: CardFacts) -> str:
         "---", "library_name: transformers", "pipeline_tag: image-text-to-text", "license: other",
         "tags:", "- medical", "- llava", "---", "", f"# {facts.name}", "",
         *_what(facts), *_use(), *_training(facts), *_sources(facts.builds),
-        *_evaluation(facts.evaluation), *_limits(),
+        *_evaluation(facts.evaluation), *_limits(), *_attribution(facts.builds),
     ])  # fmt: skip
 
 
@@ -103,6 +105,17 @@ def _sources(builds: Sequence[BuildReceipt]) -> list[str]:
             ), "",
         ]  # fmt: skip
     return lines
+
+
+def _attribution(builds: Sequence[BuildReceipt]) -> list[str]:
+    sources = {one.name: one for build in builds for one in build.sources}
+    if not sources:
+        return []
+    whole = conditions(one.terms for one in sources.values())
+    return [
+        "## Attribution", "", "Terms of the whole:", "", *(f"- {plain(line)}" for line in whole),
+        "", *(line for one in sources.values() for line in one.attribution),
+    ]  # fmt: skip
 
 
 def _evaluation(evaluation: Mapping[str, Any]) -> list[str]:

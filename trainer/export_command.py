@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
                     help="what gmai-eval wrote, for the card")  # fmt: skip
     hf.add_argument("--lora", type=Path, metavar="DIR", help="adapters to merge")
     hf.add_argument("--dtype", choices=DTYPES, help="cast the weights (default: as they are)")
+    hf.add_argument("--license-policy", metavar="POLICY",
+                    help="what the licences of the builds must allow: open, research, any, or a "
+                    "FILE (default: no condition)")  # fmt: skip
     hf.add_argument("--name", metavar="NAME", help="of the model (default: that of OUT)")
     return out
 
@@ -40,8 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from trainer.export_hf import ExportSettings, export_hf
     from trainer.export_run import model_of_run
+    from trainer.source_terms import require_terms
 
     run = model_of_run(arguments.run)
+    builds = arguments.data or run.unchanged_builds()
+    if arguments.license_policy:
+        require_terms(arguments.license_policy, builds, "export")
     export_hf(
         ExportSettings(
             model=run.model,
@@ -49,7 +56,7 @@ def _run(arguments: argparse.Namespace) -> int:
             name=arguments.name or arguments.out.resolve().name,
             lora=arguments.lora,
             dtype=arguments.dtype,
-            builds=arguments.data or run.unchanged_builds(),
+            builds=builds,
             evaluation=arguments.evaluation,
             training=run.training,
         )

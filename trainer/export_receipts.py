@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.attribution import named
+from pipeline.license_policy import Terms, terms_in
 from pipeline.shards import RECEIPT_FILE
 from trainer.errors import TrainerError
 
@@ -23,6 +25,8 @@ class SourceReceipt:
         evidence: What the licence was read from.
         train_pairs: Pairs of the split ``train``; others are not trained on.
         manifest_digest: SHA-256 of what the manifest says.
+        terms: What is said of the licence, see :mod:`pipeline.license_policy`.
+        attribution: Who is to be named and how, as lines of Markdown.
     """
 
     name: str
@@ -32,6 +36,8 @@ class SourceReceipt:
     evidence: str
     train_pairs: int
     manifest_digest: str
+    terms: Terms
+    attribution: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,4 +93,6 @@ def _source(name: str, entry: dict[str, Any]) -> SourceReceipt:
         evidence=entry["evidence"],
         train_pairs=entry["splits"].get("train", {}).get("pairs", 0),
         manifest_digest=entry["manifest_digest"],
+        terms=terms_in({name: entry})[0],
+        attribution=tuple(named(name, entry, "###")),
     )

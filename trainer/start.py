@@ -10,6 +10,7 @@ from trainer.distributed import Ranks, join_ranks, leave_ranks, wait_for_all
 from trainer.errors import TrainerError
 from trainer.recipes import Recipe
 from trainer.run_recipe import run_stages
+from trainer.source_terms import require_terms
 from trainer.stage_data import worker_count
 from trainer.stage_run import StageRun
 from trainer.stages import STAGE_NAMES
@@ -28,9 +29,11 @@ def train(arguments: argparse.Namespace, recipe: Recipe) -> int:
     ranks = join_ranks(is_cpu=arguments.cpu)
     try:
         names = [name for name in STAGE_NAMES if name in (arguments.stage or STAGE_NAMES)]
+        builds = [Build.parse(text) for text in arguments.data]
+        if arguments.license_policy:
+            require_terms(arguments.license_policy, [one.folder for one in builds], "train")
         run = StageRun(
-            recipe=recipe, stage=recipe.stage(names[0]),
-            builds=[Build.parse(text) for text in arguments.data],
+            recipe=recipe, stage=recipe.stage(names[0]), builds=builds,
             model=_model(arguments, recipe, ranks), out=arguments.out, seed=arguments.seed,
             workers=arguments.workers or worker_count(), max_steps=arguments.max_steps,
             stop_after=arguments.stop_after, attention=arguments.attention,

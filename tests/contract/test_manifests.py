@@ -6,6 +6,7 @@ from itertools import combinations
 import pytest
 import yaml
 
+from converters.licenses import licenses
 from converters.manifest import LoadedManifest, Manifest, list_sources
 from converters.vocabulary import MANIFESTS, Term, modality, terms, vocabulary, words
 from pipeline.phrasing import said_words
@@ -161,3 +162,8 @@ def test_every_view_of_a_manifest_has_a_chinese_word(loaded: LoadedManifest) -> 
 def test_terms_are_sorted() -> None:
     names = list(terms())
     assert names == sorted(names, key=str.casefold)
+
+
+def test_its_licence_stands_in_the_reviewed_table(loaded: LoadedManifest) -> None:
+    name = loaded.manifest.license
+    assert name in licenses(), f"review {name!r} and add a row to manifests/licenses.csv"

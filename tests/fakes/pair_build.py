@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
-from pipeline.shards import COLUMNS, ShardWriter
+from pipeline.shards import COLUMNS, SCHEMA_VERSION, ShardWriter
 
 COLORS = {
     "red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "yellow": (230, 220, 40),
@@ -73,7 +73,7 @@ def write_build(folder: Path, images: Sequence[MadeImage], shards: int = 1) -> P
             writer.commit({})
         digest = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
         paths.append({"path": path.relative_to(folder).as_posix(), "digest": digest})
-    receipt = {"schema_version": "1", "sources": {"made": {"shards": paths}}}
+    receipt = {"schema_version": SCHEMA_VERSION, "sources": {"made": {"shards": paths}}}
     (folder / "build.json").write_text(json.dumps(receipt), encoding="utf-8")
     return folder
 
