@@ -7,6 +7,7 @@ from converters.annotations.boxes import Marked, parse_number, say_boxes
 from converters.annotations.contract import Block, Index, Question, Said
 from converters.annotations.joins import keys_of_images
 from converters.annotations.literals import literal_list
+from converters.annotations.own_tables import index_own_tables, own_table
 from converters.annotations.readers import agreed_boxes
 from converters.errors import CaseError, SourceError
 from converters.pattern import template_names
@@ -23,10 +24,10 @@ def index(spec: BoxTable, block: Block) -> Index:
     """
     if spec.label_column is None and len(spec.labels) != 1:
         raise SourceError(block.source, "a table without labels needs one label in the manifest")
+    if spec.key is None or spec.match is None:
+        return index_own_tables(spec.table, "boxes", block)
     table = read_table(spec.table, block.root, block.listing)
-    more = [spec.label_column] if spec.label_column else []
-    more += [spec.readers.column] if spec.readers else []
-    require_columns(table, [*template_names(spec.key), *spec.box, *more], block.source)
+    require_columns(table, [*template_names(spec.key), *_columns(spec)], block.source)
     for row in table.rows:
         _require_known(spec, row, table.path, block.source)
     keyed, keyless = rows_by_key(table, spec.key)
@@ -42,6 +43,24 @@ def index(spec: BoxTable, block: Block) -> Index:
         faults=faults,
         orphans=tuple((f"{table.path}:{key}", what) for key, what in orphans),
     )
+
+
+def _columns(spec: BoxTable) -> list[str]:
+    label = [spec.label_column] if spec.label_column else []
+    return [*spec.box, *label, *([spec.readers.column] if spec.readers else [])]
+
+
+def _rows(spec: BoxTable, question: Question) -> list[Mapping[str, str]]:
+    """The rows of an image: out of the one table, or those of the image's own."""
+    if spec.key is None:
+        table = own_table(spec.table, _columns(spec), question)
+        for row in table.rows:
+            _require_known(spec, row, table.path, question.root.source)
+        return [row.values for row in table.rows]
+    values = question.entry.values
+    assert isinstance(values, list)
+    found = [row for row in values if isinstance(row, dict)]
+    return [{name: str(cell) for name, cell in row.items()} for row in found]
 
 
 def _codes(spec: BoxTable, row: Mapping[str, str]) -> list[str]:
@@ -106,12 +125,8 @@ def read(spec: BoxTable, question: Question) -> Said:
 
 def _drawn(spec: BoxTable, question: Question, size: tuple[int, int]) -> dict[str, list[Marked]]:
     """The boxes of each reader; of one without a name where there is no such column."""
-    values = question.entry.values
-    assert isinstance(values, list)
     drawn: dict[str, list[Marked]] = {}
-    for row in values:
-        assert isinstance(row, dict)
-        cells = {name: str(cell) for name, cell in row.items()}
+    for cells in _rows(spec, question):
         boxes = drawn.setdefault(cells[spec.readers.column] if spec.readers else "", [])
         if not _is_without_box(spec, cells):
             codes = [code for code in _codes(spec, cells) if code in spec.labels]

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from converters.annotations.asked import usable
 from converters.annotations.contract import Block, Index, Question, Said
-from converters.annotations.joins import join_files, keys_of_images
+from converters.annotations.joins import keys_of_images
+from converters.annotations.own_tables import index_own_tables, own_table
 from converters.annotations.own_words import cleaned
 from converters.annotations.text_rows import counts, fields_of, rows_of
-from converters.errors import CaseError, SourceError
+from converters.errors import CaseError
 from converters.records import Entry, Exchange, Fault, Json
 from converters.specs.own_texts import QuestionTable
-from converters.tables import Row, parse_table, require_columns
-
-_TABLE_BYTES = 16 << 20
+from converters.tables import Row
 
 
 def index(spec: QuestionTable, block: Block) -> Index:
@@ -23,7 +22,7 @@ def index(spec: QuestionTable, block: Block) -> Index:
         ManifestError: The path of the tables shares no placeholder with the images.
     """
     if spec.key is None or spec.match is None:
-        return _own_tables(spec, block)
+        return index_own_tables(spec.table, "questions", block)
     path, keyed, keyless = rows_of(spec, spec.key, _columns(spec), block)
     entries: dict[str, Entry] = {}
     fields: dict[str, Mapping[str, str]] = {}
@@ -52,19 +51,6 @@ def _columns(spec: QuestionTable) -> list[str]:
 
 def _asked(spec: QuestionTable, rows: Sequence[Row]) -> list[Json]:
     return [{name: row.values[name] for name in _columns(spec)} for row in rows]
-
-
-def _own_tables(spec: QuestionTable, block: Block) -> Index:
-    joined = join_files(spec.table.path, {}, block)
-    return Index(
-        entries={path: Entry(files=files) for path, files in joined.files.items()},
-        faults={
-            path: Fault(reason="name_duplicate", message=f"questions {', '.join(files[:3])}")
-            for path, files in joined.files.items()
-            if len(files) > 1
-        },
-        orphans=tuple((files[0], "questions without their image") for files in joined.orphans),
-    )
 
 
 def read(spec: QuestionTable, question: Question) -> Said:
@@ -102,13 +88,7 @@ def read(spec: QuestionTable, question: Question) -> Said:
 
 
 def _own_rows(spec: QuestionTable, question: Question) -> list[Row]:
-    (path,) = question.entry.files
-    data = question.root.read(path, _TABLE_BYTES)
-    try:
-        table = parse_table(spec.table, data, question.root.source, path)
-        require_columns(table, [*_columns(spec), *spec.only], question.root.source)
-    except SourceError as error:
-        raise CaseError("file_unreadable", str(error)[:200]) from error
+    table = own_table(spec.table, [*_columns(spec), *spec.only], question)
     return [row for row in table.rows if counts(spec, row)]
 
 

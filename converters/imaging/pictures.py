@@ -22,6 +22,7 @@ from PIL import Image
 
 from converters.errors import CaseError
 from converters.files import Root
+from converters.imaging.meta_pictures import meta_picture
 from converters.imaging.metadata import without_metadata
 from converters.imaging.phash import perceptual_hash
 from converters.records import Json, Side
@@ -125,6 +126,8 @@ def decode_picture(data: bytes, name: str) -> Picture:
         CaseError: ``file_unreadable``, ``file_unsupported`` (several frames) or
             ``file_too_large`` (more than 200 million pixels).
     """
+    if name.lower().endswith(".mha"):
+        return Picture(data=b"", format="MHA", image=meta_picture(data, name), is_turned=False)
     with _damage_is_an_error():
         return _decode(data, name)
 

@@ -64,11 +64,13 @@ class Coco(AnnotationSpec):
 
 
 class BoxTable(AnnotationSpec):
-    """A table with one row a box.
+    """A table with one row a box: one table for all images, or a table an image.
 
-    `box` names four columns; `notation` says what they hold. `frame` is the image size
-    (width, height) that the boxes belong to; another size is rejected, or the boxes are
-    scaled where `rescale` says so. A row whose box cells are all empty says: none. With
+    With `key`, a template over the row's columns, and `match`, one over the image's fields, one
+    table holds the boxes of all images; without them, the path of the table shares placeholders
+    with the image's. `box` names four columns; `notation` says what they hold. `frame` is the
+    image size (width, height) that the boxes belong to; another size is rejected, or the boxes
+    are scaled where `rescale` says so. A row whose box cells are all empty says: none. With
     `label_list`, the cell of the label is a list as Python writes it, "['Mass', 'Cyst']", and
     the box belongs to each of its labels. With `readers`, each of several readers has drawn
     the boxes of an image, and has a row even where there are none.
@@ -76,8 +78,8 @@ class BoxTable(AnnotationSpec):
 
     kind: Literal["box_table"]
     table: TableFile
-    key: Text
-    match: Text
+    key: Text | None = None
+    match: Text | None = None
     box: Annotated[list[Text], Field(min_length=4, max_length=4)]
     notation: Literal["xyxy", "xywh", "cxcywh", "relative_cxcywh", "relative_xyxy"]
     label_column: Text | None
@@ -94,6 +96,8 @@ class BoxTable(AnnotationSpec):
             raise ValueError("boxes of readers who may differ are never complete: say partial")
         if self.label_list and not self.label_column:
             raise ValueError("label_list needs a label_column")
+        if bool(self.key) != bool(self.match):
+            raise ValueError("key and match belong together")
         return self
 
 

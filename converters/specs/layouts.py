@@ -48,7 +48,7 @@ class LayoutSpec(Strict):
 
 
 class Images(LayoutSpec):
-    """2-D pictures: PNG, JPEG, BMP, TIFF or DICOM files of one image.
+    """2-D pictures: PNG, JPEG, BMP, TIFF, MHA or DICOM files of one image.
 
     `window` is a CT window by its name in `[window]` of vocabulary.toml, for DICOM files; without
     it they are shown as they ask for themselves. `hounsfield` is for pictures of 16 bits that

@@ -15,7 +15,7 @@ def write(spec: BoxTable, twin: Twin) -> None:
     may_lack = spec.if_missing != "reject" and is_alone
     rows = []
     for image in twin.images:
-        values = key_values(spec.key, fill(spec.match, image.fields))
+        values = key_values(spec.key, fill(spec.match, image.fields)) if spec.key else {}
         if values is None or (may_lack and image.number % 3 == 2):
             continue
         for at in range(1 + image.number % 2):
@@ -26,7 +26,12 @@ def write(spec: BoxTable, twin: Twin) -> None:
             if spec.label_column:
                 row[spec.label_column] = f"['{code}']" if spec.label_list else code
             rows += by_reader(spec.readers, row)
-    twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, rows))
+        if not spec.key:
+            path, _ = path_for(spec.table.path, image.fields, image.number)
+            twin.write(path, table_bytes(spec.table, rows))
+            rows = []
+    if spec.key:
+        twin.write(path_for(spec.table.path, {}, 0)[0], table_bytes(spec.table, rows))
 
 
 def _notation(spec: BoxTable, corners: tuple[int, ...], image) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 """Twins of 2-D pictures: a smooth scene with a bright disc, other in every image."""
 
 import io
+import zlib
 from importlib import import_module
 
 import numpy as np
@@ -105,11 +106,26 @@ def picture(path: str, width: int, height: int, number: int, **attributes: str) 
     if is_dicom_name(path):
         return radiograph(grey, number, **attributes)
     image = Image.fromarray(np.stack([grey, grey // 2 + 20, grey // 3 + 40], axis=-1))
+    if path.lower().endswith(".mha"):
+        return meta_image(np.moveaxis(np.asarray(image), -1, 0), number)
     if number % 4 == 3 and path.lower().endswith(".png"):
         image = image.convert("RGBA")  # as some sources save a few of their images
     out = io.BytesIO()
     image.save(out, format=FORMATS[path.rsplit(".", 1)[-1].lower()])
     return out.getvalue()
+
+
+def meta_image(values: np.ndarray, number: int) -> bytes:
+    """A MetaImage of one or more planes, every other one packed."""
+    sizes = " ".join(str(size) for size in values.shape[::-1])
+    pixels = values.astype(np.uint8).tobytes()
+    is_packed = number % 2 == 1
+    header = (
+        f"ObjectType = Image\nNDims = {values.ndim}\nBinaryData = True\n"
+        f"BinaryDataByteOrderMSB = False\nCompressedData = {is_packed}\nDimSize = {sizes}\n"
+        "ElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
+    )
+    return header.encode() + (zlib.compress(pixels) if is_packed else pixels)
 
 
 def beside_others(path: str, data: bytes, panels) -> bytes:

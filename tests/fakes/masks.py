@@ -15,7 +15,7 @@ from converters.pattern import fill
 from converters.specs.masks import Masks
 from converters.vocabulary import term, wholes_of
 from tests.fakes import Twin, TwinImage
-from tests.fakes.images import FORMATS
+from tests.fakes.images import FORMATS, meta_image
 from tests.fakes.paths import path_for
 
 
@@ -179,6 +179,8 @@ def _expect(spec: Masks, twin: Twin, label: str, mask: np.ndarray) -> None:
 
 def encoded(path: str, pixels: np.ndarray, number: int) -> bytes:
     """An encoded mask in the format of the path's suffix; every third PNG as RGB or RGBA."""
+    if path.lower().endswith(".mha"):
+        return meta_image(pixels, number)
     image = Image.fromarray(pixels)
     if path.lower().endswith(".png") and image.mode == "L" and number % 3:
         image = image.convert("RGB" if number % 3 == 1 else "RGBA")
