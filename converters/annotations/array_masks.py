@@ -35,12 +35,30 @@ def read(spec: ArrayMasks, question: Question) -> Said:
         CaseError: ``shape_mismatch``, ``label_unknown`` or ``labels_contradict``.
     """
     assert isinstance(question.entry, RowEntry)
-    layers = _objects(spec, question) if spec.every_object else _coded(spec, question)
+    layers = _layers(spec, question)
     marked = {layer.label for layer in layers if layer.is_marked}
     return Said(
         findings=layer_findings(layers, question),
         absent=absent_terms(terms_of(spec), marked, is_known=spec.completeness != "partial"),
     )
+
+
+def _layers(spec: ArrayMasks, question: Question) -> list[Layer]:
+    if spec.every_object:
+        return _objects(spec, question)
+    return _by_channel(spec, question) if spec.by_channel else _coded(spec, question)
+
+
+def _by_channel(spec: ArrayMasks, question: Question) -> list[Layer]:
+    """Objects whose label is that of their channel."""
+    assert isinstance(question.entry, RowEntry)
+    layers: list[Layer] = []
+    for channel, label in spec.by_channel.items():
+        objects = _plane(question.entry.row, channel, question)
+        codes = np.full(objects.shape, channel)
+        labels = {channel: label}
+        layers += object_layers(objects, codes, labels, spec.min_area_px, question.path)
+    return layers
 
 
 def _objects(spec: ArrayMasks, question: Question) -> list[Layer]:
@@ -122,4 +140,6 @@ def object_layers(
 
 def terms_of(spec: ArrayMasks) -> tuple[str, ...]:
     """Every term that the block can say."""
-    return (spec.every_object,) if spec.every_object else tuple(spec.labels.values())
+    if spec.every_object:
+        return (spec.every_object,)
+    return tuple((spec.by_channel or spec.labels).values())

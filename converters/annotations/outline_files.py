@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from converters.errors import CaseError
 from converters.files import Root
+from converters.imaging.arrays import read_array
 from converters.imaging.outlines import Points, outline_points
 from converters.json_files import read_own_json
 from converters.records import Json
@@ -85,12 +86,15 @@ def _corners(values: Sequence[Sequence[float]], where: str) -> list[list[float]]
 
 
 def read_contour(root: Root, path: str, code: str) -> Drawing:
-    """One outline: a JSON list of [x, y], or lines of "x y".
+    """One outline: a JSON list of [x, y], an array of x and y (`.npy`), or lines of "x y".
 
     Raises:
-        CaseError: The file is neither.
+        CaseError: The file is none of them.
     """
-    if path.lower().endswith(".json"):
+    if path.lower().endswith(".npy"):
+        array = read_array(root.checked(path), path, None)
+        values = pairs_of(array.tolist(), path)
+    elif path.lower().endswith(".json"):
         values = pairs_of(read_own_json(root, path, _TEXT_BYTES), path)
     else:
         values = [_numbers(words, path) for _, words in text_lines(root, path)]

@@ -48,21 +48,25 @@ class ArrayMasks(_ArrayAnnotation):
     `channel` is the place of the codes along the last axis, where there are several, and
     `objects` that of the numbers of the objects: each of them is then one that can be counted,
     and all its pixels have one code. Without `objects`, the pixels of a code are one region.
-    Objects without codes have the one label `every_object`.
+    Objects without codes have the one label `every_object`. With `by_channel`, each channel holds
+    the numbers of the objects of one label.
     """
 
     kind: Literal["array_masks"]
     labels: dict[int, TermName] = {}
     ignore: list[int] = []
     every_object: TermName | None = None
+    by_channel: dict[int, TermName] = {}
     channel: Annotated[int, Field(ge=0)] | None = None
     objects: Annotated[int, Field(ge=0)] | None = None
     min_area_px: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
     def _labels_are_said_once(self) -> Self:
-        if bool(self.labels) == bool(self.every_object):
-            raise ValueError("array_masks has labels by code, or one for every object")
+        if [bool(self.labels), bool(self.every_object), bool(self.by_channel)].count(True) != 1:
+            raise ValueError("array_masks has labels by code, by channel, or for every object")
+        if self.by_channel and not (self.objects is None and self.channel is None):
+            raise ValueError("by_channel names all channels that are read")
         if self.every_object and (self.objects is None or self.channel is not None):
             raise ValueError("every_object needs objects and no channel of codes")
         return self

@@ -77,7 +77,7 @@ class RecordsFile(Strict):
 
 
 class ContourFiles(Strict):
-    """One outline a file: lines of "x y", or a JSON list of [x, y].
+    """One outline a file: lines of "x y", a JSON list of [x, y], or an array of both (`.npy`).
 
     `field` is the placeholder of `files` that holds the label; None where there is one label.
     A label without a file is unknown, or absent where `if_missing` is absent.

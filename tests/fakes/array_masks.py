@@ -28,13 +28,21 @@ def write(spec: ArrayMasks, twin: Twin) -> None:
 def _row(spec: ArrayMasks, twin: Twin, turn: int) -> np.ndarray:
     codes = np.full(SIZE[::-1], spec.ignore[0] if spec.ignore else 0, dtype=np.int32)
     objects = np.zeros(SIZE[::-1], dtype=np.int32)
-    labels = spec.labels or {1: spec.every_object}
+    labels = spec.labels or spec.by_channel or {1: spec.every_object}
     for at, (code, label) in enumerate(labels.items()):
         if (turn + at) % 3 == 2 and len(labels) > 1:
             continue
         twin.expect(label)
         where = (slice(6 * at + 2, 6 * at + 7), slice(5 + 3 * at, 14 + 3 * at))
         codes[where], objects[where] = code, 2 * at + 1
+    if spec.by_channel:  # one more channel follows, as PanNuke has its background
+        channels = np.arange(2 + max(spec.by_channel))
+        return np.where(codes[..., None] == channels, objects[..., None], 0).astype(np.float64)
+    return _planes(spec, codes, objects)
+
+
+def _planes(spec: ArrayMasks, codes: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """Codes and numbers in the channels that the spec names, or the codes alone."""
     if spec.channel is None and spec.objects is None:
         return codes
     last = max(spec.channel or 0, spec.objects or 0)

@@ -1,8 +1,11 @@
 """Twins of outlines: rectangles and rhombi in the format of the spec."""
 
+import io
 import json
 import plistlib
 from collections.abc import Iterator
+
+import numpy as np
 
 from converters.pattern import fill
 from converters.specs.outlines import Polygons
@@ -110,6 +113,11 @@ def _contours(spec: Polygons, twin: Twin, image: TwinImage, drawn: list) -> None
                 fields[spec.consensus.field] = reader
             path = _path(spec, image, **fields)
             lines = "".join(f"{x:.7e} {y:.7e}\n" for x, y in outline)
+            if path.endswith(".npy"):
+                out = io.BytesIO()
+                np.save(out, np.array(outline))
+                twin.write(path, out.getvalue())
+                continue
             twin.write(path, json.dumps(outline) if path.endswith(".json") else lines)
 
 
